@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+
+
+class ProjectConfig(AppConfig):
+    """The project package itself: composes the rooms (home, settings pages, diagnostics)."""
+
+    name = "mediaflow"
+    label = "mediaflow"
+    verbose_name = "MediaFlow"
+
+    def ready(self) -> None:
+        from mediaflow import checks as checks
+        from mediaflow.base.operations import register_operation
+        from mediaflow.recovery.backup import BACKUP_OPERATION
+        from mediaflow.recovery.operations import run_backup
+
+        register_operation(BACKUP_OPERATION, run_backup)

@@ -1,0 +1,228 @@
+"""Settings that people change while MediaFlow runs: typed, bounded, audited.
+
+Environment variables say where MediaFlow lives (mediaflow/base/env.py); these say how it behaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mediaflow.base.audit import record_audit
+from mediaflow.base.models import Setting
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+GIB: Final = 1024**3
+_MAX_BYTES: Final = 2**60
+
+
+class SettingProblem(ValueError):
+    """A value that cannot be taken. `field` is the setting's key; `text` says what is allowed."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(f"{field}: {text}")
+        self.field = field
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDefinition:
+    """One setting. `kind` is bool, int, str or choice; `unit` is shown beside the field."""
+
+    key: str
+    kind: str
+    default: Any
+    label: str
+    help: str
+    group: str = "general"
+    low: int = 0
+    high: int = 0
+    choices: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    is_optional: bool = False  # None is a value of its own
+    is_shown: bool = True  # False: set by actions, not on the settings page
+
+
+_ALL: Final = (
+    SettingDefinition(
+        "queue_paused", "bool", False, "Queue paused", "No new job starts.", "queue", is_shown=False
+    ),
+    SettingDefinition(
+        "queue_paused_reason",
+        "str",
+        "",
+        "Why the queue is paused",
+        "Shown above the queue.",
+        "queue",
+        high=300,
+        is_shown=False,
+    ),
+    SettingDefinition(
+        "jobs_parallel",
+        "int",
+        None,
+        "Films at once",
+        "Empty: as MEDIAFLOW_JOBS says.",
+        "queue",
+        low=1,
+        high=64,
+        is_optional=True,
+    ),
+    SettingDefinition(
+        "trash_retention_days",
+        "int",
+        14,
+        "Keep originals for",
+        "Undo is possible until the original is purged.",
+        "trash",
+        low=0,
+        high=3650,
+        unit="days",
+    ),
+    SettingDefinition(
+        "trash_cap_bytes",
+        "int",
+        0,
+        "Trash size limit",
+        "0: no limit. Counted per file system.",
+        "trash",
+        low=0,
+        high=_MAX_BYTES,
+        unit="bytes",
+    ),
+    SettingDefinition(
+        "trash_cap_policy",
+        "choice",
+        "pause",
+        "When the trash is full",
+        "Nothing is purged early unless you choose so.",
+        "trash",
+        choices=(("pause", "Pause the queue"), ("oldest_first", "Purge the oldest originals")),
+    ),
+    SettingDefinition(
+        "reserve_bytes",
+        "int",
+        2 * GIB,
+        "Space kept free",
+        "A job starts only if this much stays free on every disk it writes to.",
+        "disk",
+        low=0,
+        high=_MAX_BYTES,
+        unit="bytes",
+    ),
+    SettingDefinition(
+        "scan_worker_count",
+        "int",
+        None,
+        "Files probed at once",
+        "Empty: one for each processor core.",
+        "library",
+        low=1,
+        high=64,
+        is_optional=True,
+    ),
+    SettingDefinition(
+        "display_capacity_bytes",
+        "int",
+        0,
+        "Capacity shown",
+        "0: what the disks say. For shares that report a wrong size.",
+        "disk",
+        low=0,
+        high=_MAX_BYTES,
+        unit="bytes",
+    ),
+)
+DEFINITIONS: Final[dict[str, SettingDefinition]] = {d.key: d for d in _ALL}
+
+
+def get_setting(key: str) -> Any:
+    """The stored value, or the default. Raises KeyError for an unknown key. One query."""
+    return get_settings(key)[key]
+
+
+def get_settings(*keys: str) -> dict[str, Any]:
+    """Several settings (all when none is named) in one query. Raises KeyError."""
+    wanted = {key: DEFINITIONS[key] for key in keys} if keys else DEFINITIONS
+    stored = dict(Setting.objects.filter(key__in=wanted).values_list("key", "value"))
+    return {key: _stored_or_default(d, stored) for key, d in wanted.items()}
+
+
+def _stored_or_default(definition: SettingDefinition, stored: dict[str, Any]) -> Any:
+    if definition.key not in stored:
+        return definition.default
+    try:
+        return parse_setting(definition.key, stored[definition.key])
+    except SettingProblem:
+        return definition.default  # an older version allowed it; the page shows the default
+
+
+def set_setting(key: str, value: object, actor: AbstractBaseUser | None) -> None:
+    """Check and store one value. Raises SettingProblem (unknown key, wrong type, out of bounds)."""
+    parsed = parse_setting(key, value)
+    before = get_setting(key)
+    if parsed == DEFINITIONS[key].default:
+        Setting.objects.filter(key=key).delete()  # follows the default of later versions
+    else:
+        Setting.objects.update_or_create(key=key, defaults={"value": parsed})
+    if before != parsed:
+        record_audit("settings.change", actor=actor, subject=key, detail=f"{before!r} → {parsed!r}")
+
+
+def parse_setting(key: str, value: object) -> Any:
+    """The typed value of what a form, a file or the database gave. Raises SettingProblem."""
+    definition = DEFINITIONS.get(key)
+    if definition is None:
+        raise SettingProblem(key[:60], "is not a setting of MediaFlow.")
+    if definition.is_optional and value in (None, ""):
+        return None
+    match definition.kind:
+        case "bool":
+            return _parse_bool(definition, value)
+        case "int":
+            return _parse_int(definition, value)
+        case "choice":
+            return _parse_choice(definition, value)
+        case _:
+            return _parse_text(definition, value)
+
+
+def _parse_bool(definition: SettingDefinition, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise SettingProblem(definition.key, "must be on or off.")
+
+
+def _parse_int(definition: SettingDefinition, value: object) -> int:
+    text = f"give it a whole number from {definition.low} to {definition.high}."
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise SettingProblem(definition.key, text)
+    # int() of a text of unbounded length is slow and may raise: look before.
+    if isinstance(value, str) and not (len(value.strip()) <= 20 and _is_decimal(value.strip())):
+        raise SettingProblem(definition.key, text)
+    number = int(value)
+    if not definition.low <= number <= definition.high:
+        raise SettingProblem(definition.key, text)
+    return number
+
+
+def _is_decimal(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdigit()
+
+
+def _parse_choice(definition: SettingDefinition, value: object) -> str:
+    allowed = [name for name, _label in definition.choices]
+    if value not in allowed:
+        raise SettingProblem(definition.key, f"must be one of {', '.join(allowed)}.")
+    return str(value)
+
+
+def _parse_text(definition: SettingDefinition, value: object) -> str:
+    if not isinstance(value, str) or len(value) > definition.high:
+        raise SettingProblem(definition.key, f"must be a text of at most {definition.high} signs.")
+    return value

@@ -1,0 +1,56 @@
+"""Entry point of `manage.py` and of the installed command `mediaflow`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+# What a person may start first of all on a fresh machine: these set the database up themselves.
+_SETS_UP = frozenset({"scan", "optimize", "enqueue", "work", "demo"})
+
+
+def main() -> None:
+    """Run one management command; a wrong environment is a sentence and exit code 2."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mediaflow.settings")
+    from django.db import DatabaseError
+
+    from mediaflow.base.env import EnvironmentProblem, read_environment
+    from mediaflow.identity import take_on_identity
+
+    arguments = sys.argv if len(sys.argv) > 1 else [*sys.argv, "help"]
+    try:
+        take_on_identity(read_environment())
+        from django.core.management import execute_from_command_line
+
+        if arguments[1] in _SETS_UP and not {"-h", "--help"} & set(arguments):
+            _set_up_database()
+        execute_from_command_line(arguments)
+    except EnvironmentProblem as problem:
+        sys.stderr.write(f"mediaflow: {problem}\n")
+        sys.exit(2)
+    except DatabaseError as error:
+        logging.getLogger("mediaflow").info("a command met a database error", exc_info=True)
+        sys.stderr.write(
+            f"mediaflow: The database cannot be used: {str(error).strip()}. If it was never set up,"
+            " `mediaflow migrate` does that.\n"
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _set_up_database() -> None:
+    """Migrate when something is pending; nothing on an instance that is up to date."""
+    import django
+    from django.core.management import CommandError, call_command
+
+    django.setup()
+    from mediaflow.supervisor.database import has_pending_migrations
+
+    if has_pending_migrations():
+        try:
+            call_command("migrate", interactive=False, verbosity=0, stdout=sys.stderr)
+        except CommandError as problem:
+            sys.stderr.write(f"mediaflow: {problem}\n")
+            sys.exit(problem.returncode)

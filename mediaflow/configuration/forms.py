@@ -1,0 +1,114 @@
+"""The settings page's form, built from the definitions of the settings store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from mediaflow.base.settings_store import (
+    DEFINITIONS,
+    SettingProblem,
+    get_settings,
+    parse_setting,
+    set_setting,
+)
+
+if TYPE_CHECKING:
+    from mediaflow.accounts.models import User
+    from mediaflow.base.settings_store import SettingDefinition
+
+GROUP_LABELS = {
+    "queue": "Queue",
+    "trash": "Trash",
+    "disk": "Disks",
+    "library": "Libraries",
+    "general": "General",
+}
+GIB = 1024**3
+
+
+class BytesField(forms.DecimalField):
+    """A size that people give in GB (of 1024³ bytes, as the pages show them)."""
+
+    def clean(self, value: Any) -> int | None:
+        gigabytes = super().clean(value)
+        return None if gigabytes is None else int(gigabytes * GIB)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    label: str
+    fields: list[tuple[forms.BoundField, str]]  # the field and its unit
+
+
+class SettingsForm(forms.Form):
+    """One field for each shown setting; what the store refuses becomes an error of that field."""
+
+    def __init__(self, data: Any = None) -> None:
+        values = get_settings()
+        self.shown = [d for d in DEFINITIONS.values() if d.is_shown]
+        super().__init__(data, initial={d.key: _initial(d, values[d.key]) for d in self.shown})
+        for definition in self.shown:
+            self.fields[definition.key] = _field(definition)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        for definition in self.shown:
+            if definition.key not in cleaned:
+                continue
+            try:
+                parse_setting(definition.key, cleaned[definition.key])
+            except SettingProblem as problem:
+                self.add_error(definition.key, ValidationError(problem.text))
+        return cleaned
+
+    def save(self, actor: User) -> int:
+        """Store what changed; how many settings that were."""
+        before = get_settings()
+        changed = 0
+        for definition in self.shown:
+            value = parse_setting(definition.key, self.cleaned_data[definition.key])
+            if value != before[definition.key]:
+                set_setting(definition.key, value, actor)
+                changed += 1
+        return changed
+
+    def groups(self) -> list[FieldGroup]:
+        """Fields in the order of the definitions, under their headings."""
+        names = list(dict.fromkeys(d.group for d in self.shown))
+        return [
+            FieldGroup(
+                GROUP_LABELS.get(name, name.capitalize()),
+                [(self[d.key], _unit(d)) for d in self.shown if d.group == name],
+            )
+            for name in names
+        ]
+
+
+def _field(definition: SettingDefinition) -> forms.Field:
+    common: dict[str, Any] = {"label": definition.label, "help_text": definition.help}
+    required = not definition.is_optional
+    if definition.kind == "bool":
+        return forms.BooleanField(required=False, **common)
+    if definition.kind == "choice":
+        return forms.ChoiceField(choices=definition.choices, required=required, **common)
+    if definition.unit == "bytes":
+        return BytesField(required=required, min_value=0, max_digits=12, decimal_places=2, **common)
+    if definition.kind == "int":
+        return forms.IntegerField(
+            required=required, min_value=definition.low, max_value=definition.high, **common
+        )
+    return forms.CharField(required=False, max_length=definition.high or None, **common)
+
+
+def _initial(definition: SettingDefinition, value: Any) -> Any:
+    if definition.unit == "bytes" and value is not None:
+        return f"{value / GIB:.2f}".rstrip("0").rstrip(".")
+    return value
+
+
+def _unit(definition: SettingDefinition) -> str:
+    return "GB" if definition.unit == "bytes" else definition.unit

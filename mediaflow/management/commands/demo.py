@@ -1,0 +1,131 @@
+"""`demo`: the main job from end to end on clips made on the spot, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from mediaflow.base.env import PROJECT_ROOT
+
+MARKER = ".mediaflow-demo"
+STEP_TIMEOUT_S = 1800
+
+
+class Command(BaseCommand):
+    help = "Make sample clips, scan them, optimise them, undo one, and show the result."
+    requires_system_checks: list[str] = []  # each step runs its own
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--folder", default=str(PROJECT_ROOT / "var" / "demo"))
+        parser.add_argument("--seconds", type=int, default=6, help="length of each clip")
+        parser.add_argument("--preset", default="balanced")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder = Path(options["folder"]).expanduser().absolute()
+        if not 2 <= options["seconds"] <= 600:
+            raise CommandError("--seconds must be a whole number from 2 to 600.", returncode=2)
+        self._prepare(folder)
+        self.films = folder / "films"
+        self.environment = {
+            **os.environ,
+            "MEDIAFLOW_DATA_DIR": str(folder / "data"),
+            "MEDIAFLOW_WORK_DIR": str(folder / "work"),
+        }
+        self.console = Console(stderr=False)
+        self._say(f"1. Sample clips in {self.films}")
+        seconds = str(options["seconds"])
+        self._run("demo_media", str(self.films), "--seconds", seconds, "--height", "360")
+        self._run("migrate", "--verbosity", "0")
+        self._say("2. Scan")
+        libraries = self._json("scan", str(self.films))["libraries"]
+        for row in libraries:
+            self.console.print(f"   {row['files']} films in {row['seconds']:.1f} s")
+        self._say(f"3. Optimise with the preset {options['preset']}, proving each result")
+        jobs = self._json("optimize", str(self.films), "--preset", options["preset"])["jobs"]
+        self._show(jobs)
+        self._undo_one(jobs)
+        self._say("5. Compare every file, trash entry and journal with the database")
+        self._run("doctor", "--library", may_fail=True)
+        self.console.print(
+            "\nLook at it in a browser (films, proofs, undo):"
+            f"\n  MEDIAFLOW_DATA_DIR={folder / 'data'} make run",
+            soft_wrap=True,
+        )
+
+    def _prepare(self, folder: Path) -> None:
+        """Only a folder that an earlier demo made is emptied."""
+        try:
+            if folder.exists() and not (folder / MARKER).is_file() and any(folder.iterdir()):
+                raise CommandError(
+                    f"{folder} holds something else. Give --folder an empty one.", returncode=2
+                )
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / MARKER).touch()
+        except OSError as error:
+            text = f"{folder} cannot be used: {error.strerror}."
+            raise CommandError(text, returncode=2) from None
+
+    def _undo_one(self, jobs: list[dict[str, Any]]) -> None:
+        done = next((job for job in jobs if job["state"] == "completed"), None)
+        if done is None:
+            raise CommandError("No clip was optimised; the table above says why.")
+        self._say(f"4. Undo {Path(done['file']).name}: the original comes back")
+        undone = self._json("undo", str(done["id"]))["undone"]
+        self.console.print(f"   put back: {len(undone)}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(f"\n[bold]{text}[/bold]", highlight=False)
+
+    def _run(self, *arguments: str, may_fail: bool = False) -> str:
+        done = subprocess.run(
+            [sys.executable, str(PROJECT_ROOT / "manage.py"), *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE if "--json" in arguments else None,
+            text=True,
+            timeout=STEP_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode == 2 or (done.returncode and not may_fail):
+            raise CommandError(f"`{' '.join(arguments)}` ended with {done.returncode}.")
+        return done.stdout or ""
+
+    def _json(self, *arguments: str) -> dict[str, Any]:
+        # Skipped clips are part of the show, so code 1 is not the end.
+        found: dict[str, Any] = json.loads(self._run(*arguments, "--json", may_fail=True))
+        return found
+
+    def _show(self, jobs: list[dict[str, Any]]) -> None:
+        table = Table("film", "result", "before", "after", "VMAF", "why")
+        for job in jobs:
+            table.add_row(
+                Path(job["file"]).name,
+                job["state"],
+                _size(job["source_bytes"]),
+                _size(job["output_bytes"]) if job["state"] == "completed" else "",
+                f"{job['vmaf']:.1f}" if job["vmaf"] is not None else "",
+                job["reason"] or job["error"] or "",
+            )
+        self.console.print(table)
+        done = [job for job in jobs if job["state"] == "completed"]
+        before = sum(job["source_bytes"] for job in done)
+        after = sum(job["output_bytes"] or 0 for job in done)
+        if before:
+            share = 100 * (before - after) / before
+            self.console.print(
+                f"   {len(done)} of {len(jobs)} optimised: {_size(before)} became {_size(after)}"
+                f" ({share:.0f} % less). The originals wait in the trash."
+            )
+
+
+def _size(count: int | None) -> str:
+    return "" if count is None else f"{count / 1000:,.0f} kB"
