@@ -1,0 +1,1 @@
+"""Sample clips and films, made on the spot."""

@@ -1,0 +1,74 @@
+"""The filters in force, as pills: field, operator, value, and the address without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from library.listing.filters import FACET_PARAMS, RANGE_PARAMS, FileFilter
+from library.listing.labels import AUDIO_LABELS
+from library.models import Library
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
+
+BADGED: Final = frozenset({"resolution", "codec", "hdr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    field: str
+    operator: str
+    value: str
+    badges: tuple[str, ...]
+    remove_url: str
+
+
+def make_pills(params: QueryDict, path: str, sort: str) -> list[Pill]:
+    """One per filter of the address; the search has its own field and none."""
+    pills = []
+    for name in (*FACET_PARAMS, "tag", *RANGE_PARAMS):
+        texts = [text for value in params.getlist(name) for text in value.split(",") if text]
+        if texts:
+            rest = params.copy()
+            del rest[name]
+            pills.append(_pill(name, texts, f"{path}?{_with_sort(rest, sort)}"))
+    return pills
+
+
+def _with_sort(params: QueryDict, sort: str) -> str:
+    if sort:
+        params["sort"] = sort
+    return params.urlencode()
+
+
+def _pill(name: str, texts: list[str], remove_url: str) -> Pill:
+    if name in RANGE_PARAMS:
+        kind, end = RANGE_PARAMS[name]
+        label = {"size": "Size", "bitrate": "Bit rate", "duration": "Length", "added": "Added"}[
+            kind
+        ]
+        words = ("after", "before") if kind == "added" else ("over", "under")
+        operator = words[0] if end == "low" else words[1]
+        return Pill(label, operator, _range_value(kind, texts[0]), (), remove_url)
+    label = str(FileFilter.base_filters[name].label)
+    operator = "is" if len(texts) == 1 else "is any of"
+    if name == "tag":
+        operator = "is" if len(texts) == 1 else "are all of"
+    shown = tuple(_value_label(name, text) for text in texts)
+    if name in BADGED or (name == "audio" and set(shown) <= set(AUDIO_LABELS)):
+        return Pill(label, operator, "", shown, remove_url)
+    return Pill(label, operator, ", ".join(shown), (), remove_url)
+
+
+def _range_value(kind: str, text: str) -> str:
+    units = {"size": " GB", "bitrate": " Mb/s", "duration": " min"}
+    return text + units.get(kind, "") if text.replace(".", "").isdigit() else text
+
+
+def _value_label(name: str, text: str) -> str:
+    if name == "library" and text.isdigit():
+        return Library.objects.filter(pk=text).values_list("name", flat=True).first() or text
+    field = FileFilter.base_filters[name].field
+    value = getattr(field, "aliases", {}).get(text.strip().lower(), text)
+    return str(getattr(field, "names", {}).get(value, text))

@@ -1,0 +1,1 @@
+"""What is on the disk: walk, identity, moves, freezing, watching."""

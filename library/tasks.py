@@ -1,0 +1,22 @@
+"""Huey's part: watching begins with the consumer. There is no task; scans are operations."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+
+from huey.contrib.djhuey import on_startup
+
+from library.scanning.watch import LibraryWatcher
+
+_watcher = LibraryWatcher()
+_lock = threading.Lock()
+
+
+@on_startup()  # type: ignore[untyped-decorator]  # huey has no types
+def start_watching() -> None:
+    """Huey calls this in each of its workers; the first one starts the thread."""
+    with _lock:
+        _watcher.start()
+    atexit.unregister(_watcher.stop)
+    atexit.register(_watcher.stop)
