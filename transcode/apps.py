@@ -1,0 +1,69 @@
+from typing import TYPE_CHECKING
+
+from django.apps import AppConfig
+
+from mediaflow.base.hooks import register_hook
+from mediaflow.base.wake import register_ringer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from library.models import Library
+    from mediaflow.base.operations import OperationContext
+    from mediaflow.base.periodic import PeriodicTask
+
+
+class TranscodeConfig(AppConfig):
+    name = "transcode"
+    verbose_name = "Transcode"
+
+    def ready(self) -> None:
+        from django.db.models.signals import post_migrate
+
+        from mediaflow.base.operations import register_operation
+        from transcode.pages import hooks as page_hooks
+        from transcode.planning.savings_hook import estimate_for_files
+        from transcode.presets.builtin import sync_after_migrate
+        from transcode.queue import bulk_work, job_queue
+
+        register_ringer(_ring_consumer)
+        register_hook("leased_rows", job_queue.job_leases)
+        register_hook("periodic_tasks", _periodic_tasks)
+        register_hook("library_removal_blockers", _removal_blockers)
+        register_operation("enqueue", bulk_work.run_enqueue)
+        register_operation("undo", _run_undo)
+        register_hook("savings_estimator", estimate_for_files)
+        page_hooks.register()
+        post_migrate.connect(sync_after_migrate, sender=self, dispatch_uid="builtin_presets")
+
+
+def _ring_consumer() -> None:
+    from transcode.tasks import wake
+
+    wake()
+
+
+def _run_undo(context: "OperationContext") -> None:
+    # Loaded only where it runs: a start of every command would pay for it.
+    from transcode.replacing.undo import run_undo_operation
+
+    run_undo_operation(context)
+
+
+def _removal_blockers(library: "Library") -> list[str]:
+    from transcode.replacing.journal import removal_blockers
+
+    return removal_blockers(library)
+
+
+def _periodic_tasks() -> "Iterable[PeriodicTask]":
+    from mediaflow.base.periodic import PeriodicTask
+    from transcode.replacing.undo import finish_open_undos
+    from transcode.running.work_folders import sweep_work_folders
+    from transcode.trash.sweep import sweep_trash
+
+    return [
+        PeriodicTask("undo", 60, finish_open_undos),
+        PeriodicTask("work_folders", 3600, sweep_work_folders),
+        PeriodicTask("trash", 3600, sweep_trash),
+    ]

@@ -1,0 +1,119 @@
+"""What people type on the command line, turned into rows; a mistake is one sentence, code 2."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.core.management.base import CommandError
+
+from library.listing.filters import FilterProblem, files_matching
+from library.models import Library, MediaFile
+from transcode.models import Preset
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
+
+    from django.db.models import QuerySet
+
+BAD_INPUT: Final = 2
+_MAX_ID: Final = 2**63 - 1
+
+
+def bad_input(sentence: str) -> CommandError:
+    """The error for something that was typed wrongly."""
+    return CommandError(sentence, returncode=BAD_INPUT)
+
+
+def add_json_flag(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", dest="is_json", help="print one JSON document, nothing else"
+    )
+
+
+def find_preset(slug: str) -> Preset:
+    """Raises CommandError that names the presets there are."""
+    preset = Preset.objects.filter(slug=slug).first()
+    if preset is None:
+        known = ", ".join(Preset.objects.values_list("slug", flat=True)) or "none yet"
+        raise bad_input(f"There is no preset {slug[:60]!r}; the presets are: {known}.")
+    return preset
+
+
+def read_job_ids(texts: Sequence[str]) -> list[int]:
+    """Raises CommandError for what is no job number."""
+    ids = []
+    for text in texts:
+        is_number = text.isascii() and text.isdigit() and len(text) <= 19
+        if not is_number or not 0 < int(text) <= _MAX_ID:
+            raise bad_input(f"{text[:40]!r} is no job number; `mediaflow jobs` lists them.")
+        ids.append(int(text))
+    return list(dict.fromkeys(ids))
+
+
+def read_filter(query: str) -> QuerySet[MediaFile]:
+    """Raises CommandError for a filter that cannot be used."""
+    try:
+        return files_matching(query)
+    except FilterProblem as problem:
+        raise bad_input(f"The filter cannot be used: {problem}") from None
+
+
+def existing_path(text: str) -> bytes:
+    """The absolute, resolved path of something that is there. Raises CommandError."""
+    if "\0" in text or not text:
+        raise bad_input("A path cannot be empty or hold a NUL character.")
+    path = os.path.realpath(os.fsencode(text))
+    try:
+        os.stat(path)  # noqa: PTH116  # bytes
+    except OSError as error:
+        reason = (error.strerror or "cannot be reached").lower()
+        raise bad_input(f"{text!r} cannot be used: {reason}.") from None
+    return path
+
+
+def output_folder(text: str) -> bytes:
+    """A folder that new films are written to. Raises CommandError."""
+    path = existing_path(text)
+    if not os.path.isdir(path):  # noqa: PTH112  # bytes
+        raise bad_input(f"{text!r} is a file; --output-dir takes a folder.")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise bad_input(f"The folder {text!r} cannot be written to.")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path inside a library; `relative` is b"" for the root itself."""
+
+    library: Library
+    relative: bytes
+    is_file: bool
+
+    def files(self) -> QuerySet[MediaFile]:
+        """The films at or below the path."""
+        rows = MediaFile.objects.filter(library=self.library, removed_from_list_at=None)
+        if self.is_file:
+            digest = hashlib.sha256(self.relative).hexdigest()
+            return rows.filter(path_digest=digest)
+        if not self.relative:
+            return rows
+        # All names that begin with "folder/": "0" is the byte after "/".
+        return rows.filter(path_raw__gte=self.relative + b"/", path_raw__lt=self.relative + b"0")
+
+
+def find_place(path: bytes) -> Place | None:
+    """Where a resolved path lies, or None when it is in no library."""
+    is_file = not os.path.isdir(path)  # noqa: PTH112  # bytes
+    for library in Library.objects.all():
+        root = bytes(library.root_raw)
+        if path == root or os.path.realpath(root) == path:
+            return Place(library, b"", False)
+        for base in (root, os.path.realpath(root)):
+            prefix = base.rstrip(b"/") + b"/"
+            if path.startswith(prefix):
+                return Place(library, path[len(prefix) :], is_file)
+    return None

@@ -1,0 +1,119 @@
+"""The queue in the foreground: `work` and `optimize` run a dispatcher of their own and watch it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Q
+from django.utils import timezone
+
+from mediaflow.base.heartbeat import has_live_process
+from mediaflow.base.settings_store import get_settings
+from transcode.models import Job, JobAttempt, JobStatus
+from transcode.queue.dispatch import Dispatcher, DispatchOptions
+from transcode.states import ACTIVE, OPEN_JOURNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+LOOK_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What ended while the queue was watched."""
+
+    completed: int
+    skipped: int
+    failed: int
+    cancelled: int
+    left: int  # held, paused, or waiting for a disk
+    seconds: float
+    stopped_by: str  # why not everything was done: "" or "The queue is paused: …"
+
+
+@contextmanager
+def dispatching(options: DispatchOptions) -> Iterator[Dispatcher]:
+    """A dispatcher in a thread; at the end its runners hand back what they have."""
+    dispatcher = Dispatcher(options)
+    thread = threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True)
+    thread.start()
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.stop()
+        thread.join(timeout=30)
+
+
+@contextmanager
+def somebody_dispatches(only_jobs: Collection[int]) -> Iterator[bool]:
+    """Let some jobs be run: by the consumer that is there, or by a dispatcher of our own.
+
+    Yields True when a consumer does it.
+    """
+    if has_live_process("consumer"):
+        yield True
+        return
+    with dispatching(DispatchOptions(only_jobs=only_jobs, has_operations=False)):
+        yield False
+
+
+def wait_until_done(
+    jobs: QuerySet[Job],
+    *,
+    look: Callable[[], None] = lambda: None,
+    since: datetime | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Drained:
+    """Wait until none of the jobs can go on by itself. `look` is called four times a second.
+
+    Jobs that wait for a disk, are held or paused are left; automatic retries are waited for.
+    """
+    begun = since or timezone.now()
+    started = time.monotonic()
+    while True:
+        pause = get_settings("queue_paused", "queue_paused_reason")
+        going_on = _going_on(jobs, is_paused=pause["queue_paused"])
+        look()
+        if not going_on:
+            break
+        sleep(LOOK_S)
+    left = jobs.filter(status__in=ACTIVE).count()
+    stopped = pause["queue_paused"] and left
+    reason = f"The queue is paused: {pause['queue_paused_reason'] or 'by hand'}" if stopped else ""
+    ended = jobs.filter(finished_at__gte=begun)
+    return Drained(
+        completed=ended.filter(status=JobStatus.COMPLETED).count(),
+        skipped=ended.filter(status=JobStatus.SKIPPED).count(),
+        failed=ended.filter(status=JobStatus.FAILED).count(),
+        cancelled=ended.filter(status=JobStatus.CANCELLED).count(),
+        left=left,
+        seconds=round(time.monotonic() - started, 3),
+        stopped_by=reason,
+    )
+
+
+def _going_on(jobs: QuerySet[Job], *, is_paused: bool) -> bool:
+    running = Q(status=JobStatus.RUNNING)
+    recovers = Q(status=JobStatus.QUEUED, replacement__state__in=OPEN_JOURNAL)
+    if jobs.filter(running | recovers).exists():
+        return True
+    if is_paused:
+        return False
+    if jobs.filter(status=JobStatus.QUEUED, is_paused=False).exists():
+        return True
+    waiting = jobs.filter(status=JobStatus.RETRY_WAIT)
+    return any(_is_counted_retry(pk) for pk in waiting.values_list("pk", flat=True))
+
+
+def _is_counted_retry(job_id: int) -> bool:
+    """A retry after a failure ends by itself; a wait for a disk may last for ever."""
+    last = JobAttempt.objects.filter(job_id=job_id).order_by("-id").first()
+    return last is not None and last.is_counted

@@ -1,0 +1,1 @@
+"""ffmpeg as a guarded child process, and the encode itself."""

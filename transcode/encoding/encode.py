@@ -1,0 +1,290 @@
+"""Encodes one film with one ffmpeg, into the job's work folder; a finished one is used again.
+
+The record beside the output (`encoded.json`) says by which plan it was made (which names the film's
+SHA-256) and what it must hash to. It is written last: a crash before it costs the encode, and no
+half film is believed whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from mediaflow.base.db_retry import retry_on_busy
+from mediaflow.base.failpoints import declare, reach
+from mediaflow.base.input_guard import guarded_input
+from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
+from transcode.encoding.problems import outcome_of
+from transcode.encoding.process import FfmpegResult, run_ffmpeg
+from transcode.encoding.progress import FfmpegProgress
+from transcode.encoding.source_check import refuse_missing, refuse_replaced
+from transcode.models import Chunk, ChunkAttempt, ChunkAttemptStatus, ChunkStatus, Job
+from transcode.outcomes import JobFailed
+from transcode.planning.model import StreamKind
+from transcode.running.context import PhaseProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from transcode.planning.model import Plan
+    from transcode.running.context import RunContext
+
+FAIL_STARTED = declare("encode.started", "ffmpeg is about to start")
+FAIL_FINISHED = declare("encode.finished", "ffmpeg ended well, nothing says so on disk yet")
+FAIL_RECORDED = declare("encode.recorded", "the record is on disk, the chunk is not marked done")
+ENCODED_STEM = "encoded"
+OUTPUT_STEM = "output"  # what assemble renames it to
+RECORD_NAME = "encoded.json"
+RECORD_VERSION = 1
+HASH_BLOCK_BYTES = 4 * 1024 * 1024
+LOCAL_SLOT = "this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeRecord:
+    """What `encoded.json` says."""
+
+    plan_hash: str
+    sha256: str
+    size_bytes: int
+    result: FfmpegResult
+
+
+def encode_film(ctx: RunContext, plan: Plan, *, source_bytes: int) -> Path:
+    """The whole film in one ffmpeg. Raises JobOutcome."""
+    digest = plan.digest()
+    chunk = retry_on_busy(lambda: _own_chunk(ctx, plan, digest))
+    finished = _finished_earlier(ctx, plan)
+    if finished is not None:
+        ctx.log("an earlier attempt finished encoding by the same plan: its file is used again")
+        retry_on_busy(lambda: _mark_resumed(ctx))
+        return finished
+    _remove_leftovers(ctx.work_dir)
+    attempt = retry_on_busy(lambda: _begin_attempt(chunk))
+    try:
+        record = _run(ctx, plan, digest, source_bytes)
+    except BaseException as error:
+        text = str(error)[:1000]
+        retry_on_busy(lambda: _end_attempt(attempt, ChunkAttemptStatus.LOST, error=text))
+        raise
+    retry_on_busy(lambda: _prove(chunk, attempt, record, encoded_file(ctx.work_dir, plan).name))
+    return encoded_file(ctx.work_dir, plan)
+
+
+def encoded_file(work_dir: Path, plan: Plan) -> Path:
+    return work_dir / f"{ENCODED_STEM}{plan.extension}"
+
+
+def read_encode_result(ctx: RunContext, plan: Plan) -> FfmpegResult | None:
+    """How ffmpeg ended, also when an earlier attempt ran it; None when that is not recorded."""
+    record = _read_record(ctx.work_dir / RECORD_NAME)
+    return record.result if record is not None and _is_of(record, plan) else None
+
+
+def encode_argv(plan: Plan, source: bytes, output: str) -> list[str]:
+    """The command line; it runs in the work folder, so `output` is a bare file name."""
+    options = guarded_input(source, options=plan.input_options)
+    return [*ffmpeg_argv(), "-y", *options, *plan.output_options, output]
+
+
+def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeRecord:
+    _extract_covers(ctx, plan)
+    target = encoded_file(ctx.work_dir, plan)
+    partial = target.with_name(f"{ENCODED_STEM}.part{plan.extension}")
+    argv = encode_argv(plan, ctx.source, partial.name)
+    ctx.log(f"$ {shown_command(argv)}")
+    reach(FAIL_STARTED)
+    result = run_ffmpeg(
+        argv,
+        cwd=ctx.work_dir,
+        on_progress=_reporter(ctx, plan),
+        checkpoint=ctx.checkpoint,
+        log=ctx.log,
+    )
+    problem = outcome_of(result, partial)
+    if problem is not None:
+        partial.unlink(missing_ok=True)
+        refuse_missing(ctx)
+        raise problem
+    refuse_replaced(ctx)
+    reach(FAIL_FINISHED)
+    ctx.report(PhaseProgress(pct=100.0, note="Reading back what was written"))
+    record = EncodeRecord(digest, _sha256(partial, ctx), partial.stat().st_size, result)
+    partial.replace(target)
+    _write_record(ctx.work_dir / RECORD_NAME, record)
+    ctx.log(f"encoded {record.size_bytes:,} bytes from {source_bytes:,} in {result.seconds:.1f} s")
+    reach(FAIL_RECORDED)
+    return record
+
+
+def _extract_covers(ctx: RunContext, plan: Plan) -> None:
+    """Matroska's cover art is attached from files, as its muxer takes no picture streams."""
+    for stream in plan.kept:
+        if stream.kind != StreamKind.COVER or "-attach" not in plan.output_options:
+            continue
+        argv = [*ffmpeg_argv(), "-y", *guarded_input(ctx.source)]
+        argv += ["-map", f"0:{stream.source_index}", "-c", "copy", "-frames:v", "1"]
+        argv += ["-f", "image2", "-update", "1", stream.file_name]
+        result = run_ffmpeg(argv, cwd=ctx.work_dir, checkpoint=ctx.checkpoint, log=ctx.log)
+        problem = outcome_of(result, ctx.work_dir / stream.file_name)
+        if problem is not None:
+            refuse_missing(ctx)
+            raise problem
+
+
+def _reporter(ctx: RunContext, plan: Plan) -> Callable[[FfmpegProgress], None]:
+    def report(progress: FfmpegProgress) -> None:
+        ctx.report(phase_progress(progress, plan))
+
+    return report
+
+
+def phase_progress(progress: FfmpegProgress, plan: Plan) -> PhaseProgress:
+    """Share of the film by time, by pictures where ffmpeg knows no time yet. Pure."""
+    share = None
+    if progress.out_time_s is not None and plan.duration_s > 0:
+        share = progress.out_time_s / plan.duration_s
+    elif progress.frame is not None and plan.video is not None and plan.video.expected_frames:
+        share = progress.frame / plan.video.expected_frames
+    if share is not None:
+        share = min(1.0, max(0.0, share))
+    eta_s = None
+    if share is not None and progress.speed:
+        eta_s = (1 - share) * plan.duration_s / progress.speed
+    return PhaseProgress(
+        pct=None if share is None else round(100 * share, 2),
+        fps=progress.fps,
+        speed=progress.speed,
+        eta_s=eta_s,
+        bytes_so_far=progress.total_size,
+    )
+
+
+def _is_of(record: EncodeRecord, plan: Plan) -> bool:
+    """Made by this plan, and so of this very film: the plan's hash covers the film's SHA-256."""
+    return bool(plan.source_sha256) and record.plan_hash == plan.digest()
+
+
+def _finished_earlier(ctx: RunContext, plan: Plan) -> Path | None:
+    """The file of an earlier attempt, if made by this plan and byte for byte what it was."""
+    record = _read_record(ctx.work_dir / RECORD_NAME)
+    if record is None or not _is_of(record, plan):
+        return None
+    for stem in (ENCODED_STEM, OUTPUT_STEM):
+        path = ctx.work_dir / f"{stem}{plan.extension}"
+        if path.is_file() and path.stat().st_size == record.size_bytes:
+            ctx.report(PhaseProgress(note="Checking what an earlier attempt encoded"))
+            if _sha256(path, ctx) == record.sha256:
+                return path
+    return None
+
+
+def _remove_leftovers(work_dir: Path) -> None:
+    for stem in (ENCODED_STEM, f"{ENCODED_STEM}.part", OUTPUT_STEM):
+        for path in work_dir.glob(f"{stem}.*"):
+            path.unlink()
+
+
+def _sha256(path: Path, ctx: RunContext) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+            ctx.checkpoint()
+    return digest.hexdigest()
+
+
+def _write_record(path: Path, record: EncodeRecord) -> None:
+    raw = {"version": RECORD_VERSION, **asdict(record)}
+    fresh = path.with_suffix(".new")
+    try:
+        fresh.write_text(json.dumps(raw), encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise JobFailed(
+            "work_folder",
+            f"The work folder cannot be written: {error.strerror}.",
+            is_retryable=True,
+        ) from error
+
+
+def _read_record(path: Path) -> EncodeRecord | None:
+    """None for a record that is not there, broken, or of another version."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw.pop("version") != RECORD_VERSION:
+            return None
+        return EncodeRecord(**{**raw, "result": _result(raw["result"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _result(raw: dict[str, Any]) -> FfmpegResult:
+    last = raw["last_progress"]
+    return FfmpegResult(
+        **{
+            **raw,
+            "argv": tuple(raw["argv"]),
+            "stderr_lines": tuple(raw["stderr_lines"]),
+            "last_progress": FfmpegProgress(**last) if last else None,
+        }
+    )
+
+
+def _own_chunk(ctx: RunContext, plan: Plan, digest: str) -> Chunk:
+    """A job encoded whole has one chunk, with both ends open."""
+    frames = plan.video.expected_frames if plan.video else None
+    chunk, _ = Chunk.objects.get_or_create(
+        job_id=ctx.job_id, index=0, defaults={"plan_hash": digest, "frames": frames}
+    )
+    if chunk.plan_hash != digest:
+        with transaction.atomic():
+            chunk.attempts.filter(status=ChunkAttemptStatus.PROVEN).update(
+                status=ChunkAttemptStatus.LOST, error="made by another plan"
+            )
+            chunk.plan_hash, chunk.frames = digest, frames
+            chunk.status, chunk.sha256, chunk.size_bytes = ChunkStatus.PENDING, "", None
+            chunk.save()
+    return chunk
+
+
+def _begin_attempt(chunk: Chunk) -> ChunkAttempt:
+    with transaction.atomic():
+        # Only the holder of the job's lease is here: what still looks leased or proven is not.
+        chunk.attempts.exclude(status=ChunkAttemptStatus.LOST).update(
+            status=ChunkAttemptStatus.LOST, ended_at=timezone.now(), error="its runner ended"
+        )
+        return ChunkAttempt.objects.create(
+            chunk=chunk, slot=LOCAL_SLOT, token=secrets.token_hex(16)
+        )
+
+
+def _end_attempt(attempt: ChunkAttempt, status: ChunkAttemptStatus, *, error: str = "") -> None:
+    ChunkAttempt.objects.filter(pk=attempt.pk).update(
+        status=status, ended_at=timezone.now(), error=error
+    )
+
+
+def _prove(chunk: Chunk, attempt: ChunkAttempt, record: EncodeRecord, name: str) -> None:
+    with transaction.atomic():
+        _end_attempt(attempt, ChunkAttemptStatus.PROVEN)
+        ChunkAttempt.objects.filter(pk=attempt.pk).update(sha256=record.sha256)
+        Chunk.objects.filter(pk=chunk.pk).update(
+            status=ChunkStatus.DONE,
+            sha256=record.sha256,
+            size_bytes=record.size_bytes,
+            file_name=name,
+        )
+
+
+def _mark_resumed(ctx: RunContext) -> None:
+    with transaction.atomic():
+        Job.objects.filter(pk=ctx.job_id, lease_token=ctx.token).update(resumed_chunks=1)
+        Chunk.objects.filter(job_id=ctx.job_id, index=0).update(status=ChunkStatus.DONE)

@@ -1,0 +1,1 @@
+"""What the pages of queue, jobs, history and presets show."""

@@ -1,0 +1,1 @@
+"""The pages of what is done to films: parse, authorise, call, render."""

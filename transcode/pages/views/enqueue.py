@@ -1,0 +1,142 @@
+"""Queueing a selection: first what would happen, then, on a second click, that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from library.listing.filters import FilterProblem
+from library.listing.selection import SelectionProblem, read_selection
+from mediaflow.base.access import operator_required
+from mediaflow.base.htmx import render_page
+from transcode import services
+from transcode.models import OutputMode, Preset
+from transcode.pages.access import FormProblem, read_priority
+from transcode.pages.enqueue_preview import PRIORITIES, make_order, make_preview, names_one_film
+from transcode.pages.job_words import film_name
+from transcode.pages.views.answers import answer_moved_on, answer_refused
+from transcode.services import DIRECT_LIMIT, QueueProblem
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse, QueryDict
+
+    from library.listing.selection import FileSelection
+    from mediaflow.base.htmx import HtmxHttpRequest
+    from transcode.queue.enqueue import EnqueueOrder, EnqueueResult
+
+DEFAULT_PRESET = "balanced"
+MODES = (
+    ("", "As the preset says"),
+    (OutputMode.REPLACE.value, "Replace the originals"),
+    (OutputMode.BESIDE.value, "Write beside the originals"),
+)
+
+
+@operator_required
+@require_http_methods(["GET", "POST"])  # POST because a selection may be long; changes nothing
+def enqueue_preview(request: HtmxHttpRequest) -> HttpResponse:
+    data = request.POST if request.method == "POST" else request.GET
+    back = reverse("library:file_list")
+    try:
+        selection = read_selection(data, request.user)
+        mode, priority = _read_mode(data), _read_priority(data)
+    except (SelectionProblem, FilterProblem, FormProblem) as problem:
+        return answer_refused(request, problem.text, back)
+    presets = list(Preset.objects.all())
+    preset = _choose(presets, data.get("preset", ""))
+    if selection.is_empty or preset is None:
+        text = "Tick the films to queue first." if preset else "There is no preset to queue with."
+        return answer_refused(request, text, back)
+    order = make_order(preset, selection, output_mode=mode, priority=priority)
+    context = {
+        **_preview_context(selection, order),
+        "presets": presets,
+        "mode": mode,
+        "priority": priority,
+        "back": back,
+    }
+    return render_page(request, "transcode/enqueue_preview.html", "preview", context)
+
+
+def _preview_context(selection: FileSelection, order: EnqueueOrder) -> dict[str, object]:
+    preview = make_preview(selection, order)
+    single = preview.single
+    return {
+        "preview": preview,
+        "selection": selection,
+        "fields": selection.as_fields(),
+        "modes": MODES,
+        "priorities": PRIORITIES,
+        "name": film_name(single.file, single.file.path) if single else None,
+    }
+
+
+@operator_required
+@require_POST
+def enqueue_confirm(request: HtmxHttpRequest) -> HttpResponse:
+    back = reverse("library:file_list")
+    preset = Preset.objects.filter(slug=request.POST.get("preset", "")).first()
+    if preset is None:
+        return answer_refused(request, "Nothing was queued: choose a preset.", back)
+    try:
+        selection = read_selection(request.POST, request.user)
+        mode, priority = _read_mode(request.POST), _read_priority(request.POST)
+        if selection.is_empty:
+            return answer_refused(request, "Nothing was queued: no film was ticked.", back)
+        return _enqueue(request, selection, preset, mode, priority)
+    except (SelectionProblem, FilterProblem, FormProblem, QueueProblem) as problem:
+        return answer_refused(request, f"Nothing was queued: {problem.text}", back)
+
+
+def _enqueue(
+    request: HtmxHttpRequest, selection: FileSelection, preset: Preset, mode: str, priority: int
+) -> HttpResponse:
+    """At once, or as an operation when it would keep the browser waiting. Raises QueueProblem."""
+    count = selection.count
+    if selection.is_all and (count is None or count > DIRECT_LIMIT):
+        operation = services.start_enqueue(
+            query=selection.query,
+            preset=preset,
+            actor=request.user,
+            output_mode=mode or None,
+            priority=priority,
+        )
+        return answer_moved_on(request, "", reverse("operation", args=[operation.pk]))
+    result = services.enqueue_files(
+        files=selection.queryset,
+        preset=preset,
+        actor=request.user,
+        output_mode=mode or None,
+        priority=priority,
+        includes_ignored=names_one_film(selection),
+    )
+    return _answer_queued(request, result)
+
+
+def _answer_queued(request: HtmxHttpRequest, result: EnqueueResult) -> HttpResponse:
+    queued, skipped = len(result.jobs), len(result.skipped)
+    if not queued:
+        reason = result.skipped[0].reason if skipped else "the films are gone."
+        text = f"Nothing was queued: {reason}"
+        return answer_refused(request, text, reverse("library:file_list"))
+    text = "1 film is queued" if queued == 1 else f"{queued:,} films are queued"
+    text += f", {skipped:,} left out." if skipped else "."
+    return answer_moved_on(request, text, reverse("transcode:queue"))
+
+
+def _choose(presets: list[Preset], slug: str) -> Preset | None:
+    by_slug = {preset.slug: preset for preset in presets}
+    return by_slug.get(slug) or by_slug.get(DEFAULT_PRESET) or next(iter(presets), None)
+
+
+def _read_mode(data: QueryDict) -> str:
+    mode = data.get("mode", "")
+    if mode not in {value for value, _label in MODES}:
+        raise FormProblem("Choose whether to replace or to write beside.")
+    return mode
+
+
+def _read_priority(data: QueryDict) -> int:
+    return read_priority(data.get("priority", "") or "0")

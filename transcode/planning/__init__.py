@@ -1,0 +1,1 @@
+"""Before an encode: read the source, refuse what must not be touched, freeze the plan."""

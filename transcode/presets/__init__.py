@@ -1,0 +1,1 @@
+"""Presets: what they say, the built-in ones, what people do with them."""

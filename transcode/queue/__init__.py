@@ -1,0 +1,1 @@
+"""Which job runs when: the only writers of job status, the dispatcher, slots, disk space."""

@@ -1,0 +1,72 @@
+"""What `transcode` asks of whoever owns machines: a slot for one ffmpeg. `servers` registers it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Protocol
+
+from django.conf import settings
+
+from mediaflow.base.hooks import hooked
+from mediaflow.base.settings_store import get_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+
+class Slot(Protocol):
+    """A place for one ffmpeg on some machine, held while the context lasts."""
+
+    @property
+    def server_name(self) -> str: ...
+
+    @property
+    def index(self) -> int: ...
+
+    def beat(self) -> None:
+        """Move the slot's heartbeat; called with each heartbeat of the job."""
+        ...
+
+
+class SlotProvider(Protocol):
+    def acquire(
+        self, kind: str, job_id: int, *, checkpoint: Callable[[], None]
+    ) -> AbstractContextManager[Slot]:
+        """Wait for a slot of a kind (encode, sample, decode, score); `checkpoint` may raise."""
+        ...
+
+
+class ChunkExecutor(Protocol):
+    """Encodes one chunk on one slot, here or on another machine."""
+
+    def encode_chunk(self, chunk_id: int, slot: Slot, *, into: Path) -> None: ...
+
+
+class _NoSlot:
+    """Where no provider is registered (a room's own tests): this process, without a limit."""
+
+    server_name = "this machine"
+    index = 0
+
+    def beat(self) -> None:
+        return None
+
+
+def acquire_slot(
+    kind: str, job_id: int, *, checkpoint: Callable[[], None]
+) -> AbstractContextManager[Slot]:
+    """A slot from the registered provider, as a context manager."""
+    providers = hooked("slot_provider")
+    if not providers:
+        return nullcontext(_NoSlot())
+    provider: SlotProvider = providers[0]()
+    return provider.acquire(kind, job_id, checkpoint=checkpoint)
+
+
+def parallel_limit() -> int:
+    """Films at once on this machine: the setting, or MEDIAFLOW_JOBS."""
+    chosen: int | None = get_setting("jobs_parallel")
+    environment: int = settings.ENVIRONMENT.jobs
+    return chosen or environment

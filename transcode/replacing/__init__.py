@@ -1,0 +1,1 @@
+"""The journalled swap, its recovery and its undo: the code that touches films."""

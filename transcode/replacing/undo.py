@@ -1,0 +1,276 @@
+"""Undo: the original comes back from the trash, our output goes, as one journalled step.
+
+Refused, with a sentence, when the film in place is no longer our output, when the original is not
+what was trashed, when something else has the original's name, or while a job is at work on the
+film. The output goes away only after the original is in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from library.folding import display_path
+from library.models import FileState, MediaFile
+from mediaflow.base.audit import record_audit
+from mediaflow.base.db_retry import retry_on_busy
+from mediaflow.base.failpoints import declare, reach
+from mediaflow.base.fs import NotOurs, fs, parent_of
+from transcode.models import Job, JournalState, OutputMode, Replacement, TrashEntry, TrashState
+from transcode.outcomes import JobWaits
+from transcode.queue import job_queue
+from transcode.replacing.back import become_stuck
+from transcode.replacing.finish import tell_others
+from transcode.replacing.journal import JournalBusy, JournalLost, advance, durable, hold_journal
+from transcode.replacing.picture import Holds, Identity, Unfit, names_of
+from transcode.replacing.steps import run_back
+from transcode.states import ACTIVE
+from transcode.trash.place import remove_sidecar
+from transcode.trash.purge import change_trash, is_library_there
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mediaflow.accounts.models import User
+    from mediaflow.base.operations import OperationContext
+
+MARKED: Final = declare("undo.marked", "the journal says undoing")
+NAMES_BACK: Final = declare("undo.names_back", "the original has its name, our output is gone")
+COMMITTED: Final = declare("undo.committed", "the journal says undone")
+OUTBOX_RESTORED: Final = "file_restored"
+_UNDOABLE: Final = frozenset({JournalState.DONE, JournalState.PUBLISHED, JournalState.UNDOING})
+
+_IN_TRASH: Final = frozenset({TrashState.KEPT, TrashState.PURGING})  # purging: was cut short
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """`reason` is a sentence for people when `ok` is False."""
+
+    job_id: int
+    ok: bool
+    reason: str = ""
+    file: str = ""
+
+
+class _Refused(Exception):
+    """Nothing was touched; the text says why."""
+
+
+def undo_job(
+    job_id: int, *, actor: User | None, tick: Callable[[], None] = lambda: None
+) -> UndoResult:
+    """Put the original of one job back. Reads both films from their disk: seconds to minutes.
+
+    `tick` is called while reading and may raise; nothing has been touched then. Repeated after a
+    crash it goes on where it was.
+    """
+    row = Replacement.objects.filter(job_id=job_id).select_related("library", "job", "file").first()
+    if row is None:
+        return UndoResult(job_id, False, "This job has replaced nothing.")
+    file = display_path(bytes(row.original_raw))
+    try:
+        with hold_journal(job_id):
+            row.refresh_from_db()
+            if row.state == JournalState.STUCK and row.stuck_from == JournalState.UNDOING:
+                advance(row, JournalState.UNDOING)  # a person has looked and asks again
+            if row.state != JournalState.UNDOING:
+                _check(row, tick)
+                retry_on_busy(lambda: _mark(row, actor))
+                reach(MARKED)
+            _bring_back(row)
+            reach(NAMES_BACK)
+            retry_on_busy(lambda: _write_undone(row, actor))
+            reach(COMMITTED)
+    except _Refused as refusal:
+        return UndoResult(job_id, False, str(refusal), file)
+    except JournalBusy:
+        return UndoResult(job_id, False, "Another process is at work on this film.", file)
+    return UndoResult(job_id, True, "", file)
+
+
+def _check(row: Replacement, tick: Callable[[], None]) -> None:
+    if row.mode != OutputMode.REPLACE:
+        raise _Refused("The original was never replaced: the output lies beside it.")
+    if row.state == JournalState.UNDONE:
+        raise _Refused("It was undone already.")
+    if row.state not in _UNDOABLE:
+        raise _Refused(f"The swap has no end yet ({row.get_state_display().lower()}).")
+    if not is_library_there(row):
+        raise _Refused("The library is not there; is it mounted?")
+    _check_trash(row)
+    try:
+        _check_disk(row, tick)
+    except OSError as error:
+        raise _Refused(f"The films cannot be read: {error.strerror or error}.") from error
+
+
+def _check_trash(row: Replacement) -> None:
+    if row.state != JournalState.DONE:
+        return
+    entry = TrashEntry.objects.filter(replacement=row).first()
+    if entry is None:
+        raise _Refused("The original is not in the trash.")
+    if entry.state not in _IN_TRASH:
+        raise _Refused(f"The original is gone: {entry.get_state_display().lower()}.")
+
+
+def _check_disk(row: Replacement, tick: Callable[[], None]) -> None:
+    """Both films by their bytes, not by what stat says: one of them is going to be removed."""
+    names, identity = names_of(row), Identity(row, trust_inodes=False)
+    has_left = row.state == JournalState.DONE
+    if has_left and not names.is_same_name and fs.lstat_or_none(names.original) is not None:
+        raise _Refused(
+            f"Something else is at {display_path(names.original)} now; nothing was touched."
+        )
+    keeper = names.trash if has_left else names.original
+    if keeper is None or identity.look(keeper).holds == Holds.ABSENT:
+        raise _Refused("The original is gone.")
+    if fs.lstat_or_none(names.final) is None:
+        raise _Refused(
+            f"Nothing is at {display_path(names.final)} any more; the original lies at"
+            f" {display_path(keeper)}."
+        )
+    if fs.sha256(names.final, tick=tick).sha256 != row.output_sha256:
+        raise _Refused("The film in place is no longer the one that MediaFlow made; it stays.")
+    if fs.sha256(keeper, tick=tick).sha256 != row.source_snapshot["sha256"]:
+        raise _Refused("The file in the trash is not the original that was trashed.")
+
+
+def _mark(row: Replacement, actor: User | None) -> None:
+    """The journal says undoing, unless a job is at work on the film."""
+    state = row.state
+    try:
+        with durable(), transaction.atomic():
+            others = Job.objects.filter(file_id=row.file_id, status__in=ACTIVE)
+            if row.file_id is not None and others.exclude(pk=row.job_id).exists():
+                raise _Refused("Another job of this film is waiting or running; cancel it first.")
+            advance(row, JournalState.UNDOING)
+            _stop_purge(row)
+            Job.objects.filter(pk=row.job_id).update(undone_by_id=actor.pk if actor else None)
+            if state == JournalState.PUBLISHED:
+                job_queue.ask_to_cancel(row.job_id)
+    except JournalLost:
+        raise _Refused("The swap went on meanwhile; try again when it is done.") from None
+    except BaseException:
+        row.state = state
+        raise
+
+
+def _stop_purge(row: Replacement) -> None:
+    """A purge that was cut short before its effect must not be resumed (fault 55)."""
+    entry = TrashEntry.objects.filter(replacement=row, state=TrashState.PURGING).first()
+    if entry is not None:
+        change_trash(entry, TrashState.KEPT)
+
+
+def _bring_back(row: Replacement) -> None:
+    try:
+        run_back(row, Identity(row, trust_inodes=False))
+        for path in {bytes(row.original_raw), bytes(row.final_raw), bytes(row.trash_raw or b"")}:
+            if path:
+                fs.fsync_folder(parent_of(path))
+        remove_sidecar(row)
+    except (Unfit, NotOurs) as error:
+        _ask_a_person(row, str(error))
+        raise _Refused(
+            f"What lies on the disk fits no step: {error}. Nothing more was touched."
+        ) from error
+    except FileExistsError as error:
+        _unmark(row, error)
+        raise _Refused(
+            "Something new came under the original's name; nothing was touched."
+        ) from error
+    except OSError as error:
+        raise _Refused(
+            f"It was interrupted ({error.strerror or error}) and goes on by itself."
+        ) from error
+
+
+def _ask_a_person(row: Replacement, why: str) -> None:
+    try:
+        become_stuck(row, why)
+    except JobWaits as outcome:
+        raise _Refused(f"It was interrupted and goes on by itself: {outcome.reason}") from None
+
+
+def _unmark(row: Replacement, error: FileExistsError) -> None:
+    """As before, when nothing has changed on the disk yet; else a person must look."""
+    final = Identity(row, trust_inodes=False).look(bytes(row.final_raw))
+    if final.holds != Holds.OUTPUT:
+        _ask_a_person(row, f"something came between: {error}")
+        return
+    had_trash = TrashEntry.objects.filter(replacement=row).exists()
+    advance(row, JournalState.DONE if had_trash else JournalState.PUBLISHED)
+
+
+def _write_undone(row: Replacement, actor: User | None) -> None:
+    """One transaction: journal, trash, film, job, outbox, audit."""
+    row.state = JournalState.UNDOING  # a transaction that was rolled back has moved it
+    with durable(), transaction.atomic():
+        row.refresh_from_db(fields=["file", "library"])
+        entry = TrashEntry.objects.filter(replacement=row).first()
+        if entry is not None and entry.state == TrashState.KEPT:
+            change_trash(entry, TrashState.RESTORED, ended_at=timezone.now())
+        _restore_file(row)
+        Job.objects.filter(pk=row.job_id).update(undone_at=timezone.now())
+        tell_others(row, OUTBOX_RESTORED)
+        record_audit(
+            "film.undo",
+            actor=actor,
+            subject=display_path(bytes(row.original_raw)),
+            detail=f"job {row.job_id}",
+        )
+        advance(row, JournalState.UNDONE)
+
+
+def _restore_file(row: Replacement) -> None:
+    from library.file_records import restore_record
+
+    if row.file_id is None:
+        return
+    reason = "Put back; it is left alone from now on."
+    if row.previous_file:
+        restore_record(row.file_id, row.previous_file, state=FileState.IGNORED, state_reason=reason)
+    else:  # undone while both names existed: the row never named the new one
+        MediaFile.objects.filter(pk=row.file_id).update(
+            state=FileState.IGNORED, state_reason=reason
+        )
+
+
+def finish_open_undos() -> int:
+    """Bring undos that were cut short to their end, at start and with the sweeps. Returns how many.
+
+    Journals of jobs that have not ended belong to their runner (transcode/replacing/recovery.py).
+    """
+    rows = Replacement.objects.filter(state=JournalState.UNDOING).exclude(job__status__in=ACTIVE)
+    return sum(
+        undo_job(job_id, actor=None).ok for job_id in list(rows.values_list("job_id", flat=True))
+    )
+
+
+def run_undo_operation(context: OperationContext) -> None:
+    """Handler of operations of kind `undo`: args {"job_ids": [...]}. After a crash it goes on."""
+    from mediaflow.base.models import Operation
+
+    operation = Operation.objects.select_related("requested_by").get(pk=context.operation_id)
+    undone: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    job_ids = [int(pk) for pk in context.args["job_ids"]]
+    for number, job_id in enumerate(job_ids):
+        context.checkpoint()
+        result = undo_job(job_id, actor=operation.requested_by, tick=context.checkpoint)
+        if result.ok or _was_undone_since(job_id, operation):
+            undone.append({"id": job_id, "file": result.file})
+        else:
+            refused.append({"id": job_id, "file": result.file, "reason": result.reason})
+        context.report(number + 1, len(job_ids), result.file)
+    context.set_result({"undone": undone, "refused": refused})
+
+
+def _was_undone_since(job_id: int, operation: Any) -> bool:
+    """By an earlier try of this same operation, before it was cut short."""
+    return Job.objects.filter(pk=job_id, undone_at__gte=operation.created_at).exists()

@@ -1,0 +1,130 @@
+"""Rung 8: the picture, measured by VMAF against the preset's floors."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from library.media_info import HdrKind
+from transcode.verify.evidence import Verdict
+from transcode.verify.vmaf import VmafFailed, choose_windows, measure_vmaf
+from transcode.verify.vmaf_graph import FilmSide, Geometry
+
+if TYPE_CHECKING:
+    from library.media_info import MediaInfo, VideoStream
+    from transcode.planning.model import VideoPlan
+    from transcode.planning.packet_index import PacketIndex
+    from transcode.verify.evidence import Evidence
+    from transcode.verify.results import RungResult
+    from transcode.verify.vmaf import VmafScore
+
+QUALITY = Verdict(8, "quality", "verify_quality")
+METHOD_CHARS = 120
+_WITH_INDEX = frozenset({"mkv", "webm", "mp4", "mov", "avi"})
+
+
+def check_quality(evidence: Evidence) -> RungResult:
+    """Rung 8: VMAF mean and 5th percentile over sampled windows, aligned by frame index."""
+    plan, video = evidence.plan, evidence.video_after
+    if plan.video is None or not evidence.is_video_encoded:
+        return QUALITY.not_applicable("The picture is copied unchanged.")
+    if not plan.is_vmaf_checked:
+        return QUALITY.not_applicable("The preset does not ask for VMAF.")
+    limit = f"mean ≥ {plan.min_vmaf_mean:g}, p5 ≥ {plan.min_vmaf_p5:g}"
+    if video is None:
+        return QUALITY.failed("no video stream", limit, "The output has no picture to measure.")
+    try:
+        score = _measure(evidence, plan.video, video)
+    except VmafFailed as failed:
+        return QUALITY.failed("no score", limit, f"The picture could not be measured: {failed}")
+    evidence.score = score
+    return _judge(evidence, score, limit)
+
+
+def _judge(evidence: Evidence, score: VmafScore, limit: str) -> RungResult:
+    plan = evidence.plan
+    measured = f"VMAF mean {score.mean:.2f}, p5 {score.p5:.2f}"
+    if not score.is_aligned:
+        bad = next(window for window in score.windows if not window.is_aligned)
+        return QUALITY.failed(
+            f"{measured}, out of step near frame {bad.window.first}",
+            "no shift fits better",
+            f"Near frame {bad.window.first} the output shows another frame of the film than it"
+            " should: one frame off fits clearly better.",
+        )
+    if score.mean < plan.min_vmaf_mean or score.p5 < plan.min_vmaf_p5:
+        return QUALITY.failed(
+            measured,
+            limit,
+            f"The picture lost too much: {measured}, the preset asks for {limit} ({score.method}).",
+        )
+    return QUALITY.passed(measured, limit, f"{measured} ({score.method}).")
+
+
+def _measure(evidence: Evidence, plan: VideoPlan, video: VideoStream) -> VmafScore:
+    source, output = evidence.source_index, evidence.output_index
+    planned = evidence.planned_video
+    if planned is None or not source.video_pts or not output.video_pts:
+        raise VmafFailed("There are no frames to compare.")
+    ratio = max(1, round(plan.expected_frames / max(1, len(source.video_pts))))
+    reference = FilmSide(
+        path=evidence.run.source,
+        stream=planned.source_index,
+        pts=source.video_pts,
+        keys=source.video_keys,
+        time_base=source.time_base,
+        start_s=evidence.before.start_s or 0.0,
+        input_options=evidence.plan.input_options,
+        filters=plan.filters,
+        frames_per_source_frame=ratio,
+        # A changed rate has frames of its own moments: only counting finds the pair.
+        has_exact_pts=source.has_exact_pts and plan.frame_tolerance == 0,
+        has_exact_seek=evidence.before.container in _WITH_INDEX,
+    )
+    distorted = _distorted(evidence.output_raw, video, output, evidence.after)
+    windows = choose_windows(
+        len(output.video_pts),
+        _frames_per_s(output),
+        cost=lambda f: reference.frames_to_decode(f // ratio) + distorted.frames_to_decode(f),
+    )
+    score = measure_vmaf(
+        reference,
+        distorted,
+        Geometry(video.width, video.height, video.pix_fmt, video.color_range),
+        windows,
+        work_dir=evidence.run.work_dir,
+        threads=os.cpu_count() or 1,
+        checkpoint=evidence.run.checkpoint,
+        on_window=lambda n: evidence.note(8, "compares the picture", 100 * n / len(windows)),
+    )
+    return _with_space(score, video)
+
+
+def _distorted(path: bytes, video: VideoStream, index: PacketIndex, info: MediaInfo) -> FilmSide:
+    return FilmSide(
+        path=path,
+        stream=video.index,
+        pts=index.video_pts,
+        keys=index.video_keys,
+        time_base=index.time_base,
+        start_s=info.start_s or 0.0,
+        # Frames are compared as they are stored; turning is the player's work.
+        input_options=("-noautorotate",),
+        has_exact_pts=index.has_exact_pts,
+    )
+
+
+def _frames_per_s(index: PacketIndex) -> float:
+    pts = index.video_pts
+    length = (pts[-1] - pts[0]) * index.time_base if len(pts) > 1 else Fraction(0)
+    return float((len(pts) - 1) / length) if length else 0.0
+
+
+def _with_space(score: VmafScore, video: VideoStream) -> VmafScore:
+    """HDR is compared in its own signal; the models know only SDR, so that is said."""
+    if video.hdr == HdrKind.SDR:
+        return score
+    method = f"{score.method}, compared as {video.hdr.value} (the model is trained on SDR)"
+    return replace(score, method=method[:METHOD_CHARS])
