@@ -1,0 +1,177 @@
+"""Fixtures that every room's tests use: people, services, a whole instance in its own folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.media import films as films  # a fixture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+    from mediaflow.accounts.models import User
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+SHARED = PROJECT_ROOT.parent / "shared"
+IS_STRICT = os.environ.get("MEDIAFLOW_TEST_SERVICES") == "required"
+
+
+def _service_is_there(name: str) -> bool:
+    if name == "chromium":
+        return shutil.which("chromium") is not None
+    if name == "postgresql":
+        return bool(find_postgresql_bin())
+    if name == "redis":
+        return shutil.which("redis-server") is not None
+    if name == "sshd":
+        return shutil.which("sshd", path="/usr/sbin:/usr/bin") is not None
+    if name == "second-ffmpeg":
+        return Path("/usr/bin/ffmpeg").exists()
+    if name == "root":
+        return os.geteuid() == 0
+    if name == "shared":
+        return SHARED.is_dir()
+    raise ValueError(f"unknown service {name}")
+
+
+def find_postgresql_bin() -> Path | None:
+    """The folder with `initdb` and `postgres`, Debian's or the PATH's."""
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    candidates += [Path(on_path).parent] if on_path else []
+    return next((c for c in candidates if (c / "initdb").exists()), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("service"):
+            name = marker.args[0]
+            if not _service_is_there(name):
+                reason = f"needs {name}, which is not on this machine"
+                if IS_STRICT:
+                    item.add_marker(pytest.mark.xfail(reason=reason, run=False, strict=True))
+                    item.user_properties.append(("missing_service", name))
+                else:
+                    item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """With MEDIAFLOW_TEST_SERVICES=required a skip is a failure."""
+    report: Any = yield
+    if IS_STRICT and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped although services are required: {report.longrepr}"
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+    return report
+
+
+def make_user(role: str, name: str) -> User:
+    from mediaflow.accounts.models import User
+
+    return User.objects.create_user(username=name, password="correct horse battery", role=role)
+
+
+@pytest.fixture
+def admin_user(db: None) -> User:
+    return make_user("admin", "ada")
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    return make_user("operator", "olga")
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return make_user("viewer", "vera")
+
+
+@pytest.fixture
+def client_for(client_factory: Callable[[], Client]) -> Callable[[User], Client]:
+    """A signed-in client for a person."""
+
+    def sign_in(user: User) -> Client:
+        client = client_factory()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def client_factory() -> Callable[[], Client]:
+    from django.test import Client
+
+    return Client
+
+
+@dataclass
+class Instance:
+    """A MediaFlow of its own: data directory, environment, and a way to run its commands."""
+
+    data_dir: Path
+    env: dict[str, str]
+
+    def run(
+        self, *args: str, timeout_s: float = 120, check: bool = False, **extra_env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py args…` to its end."""
+        return subprocess.run(
+            [sys.executable, str(PROJECT_ROOT / "manage.py"), *args],
+            env={**self.env, **extra_env},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=check,
+        )
+
+    def start(self, *args: str, **extra_env: str) -> subprocess.Popen[str]:
+        """Start `manage.py args…` in a process group of its own; the caller ends it."""
+        return subprocess.Popen(
+            [sys.executable, str(PROJECT_ROOT / "manage.py"), *args],
+            env={**self.env, **extra_env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def migrated_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory that was migrated once; `instance` copies it."""
+    data_dir = tmp_path_factory.mktemp("template") / "data"
+    instance = Instance(data_dir, instance_environment(data_dir))
+    result = instance.run("migrate", "--verbosity", "0")
+    assert result.returncode == 0, result.stderr
+    return data_dir
+
+
+def instance_environment(data_dir: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MEDIAFLOW_", "DJANGO_"))}
+    return {
+        **kept,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "MEDIAFLOW_DATA_DIR": str(data_dir),
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
+
+
+@pytest.fixture
+def instance(migrated_data_dir: Path, tmp_path: Path) -> Instance:
+    """A fresh instance on SQLite in its own folder, for tests that start processes."""
+    data_dir = tmp_path / "instance"
+    shutil.copytree(migrated_data_dir, data_dir)
+    return Instance(data_dir, instance_environment(data_dir))

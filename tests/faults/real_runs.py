@@ -1,0 +1,87 @@
+"""Actions that run a job as the runner does, with a real encode of a very small film."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from servers.models import SlotLease
+from tests.media import make_clip
+from tests.transcode.replace.world import digest, make_file_row, make_library_at, tree
+from transcode.models import Job, JobAttempt, JobStatus, Replacement
+from transcode.presets.spec import PresetSpec, SubtitleRule, VideoRule
+from transcode.queue import job_queue
+from transcode.running.attempt_log import AttemptLog
+from transcode.running.control import RunControl
+from transcode.running.runner import Runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPEC = PresetSpec(
+    video=VideoRule(encoder="x264", crf=40.0, speed="fastest"),
+    subtitles=SubtitleRule(),
+    min_saving_pct=0,
+    is_vmaf_checked=False,
+)
+
+
+def make_real(data_dir: Path) -> None:
+    """A library with one real film and a queued job."""
+    root = data_dir / "films"
+    film = make_clip("h264_mkv", root / "film.mkv", 1, width=320, height=180, crf=6)
+    os.utime(film, (1_600_000_000, 1_600_000_000))  # long settled
+    library = make_library_at(root)
+    file = make_file_row(library, b"film.mkv", film.read_bytes())
+    Job.objects.create(
+        file=file,
+        file_path=str(film),
+        preset_slug="small",
+        preset_spec=replace(SPEC).to_json(),
+        source_bytes=film.stat().st_size,
+    )
+    (data_dir / "original.sha256").write_text(digest(film.read_bytes()))
+
+
+def run_real(data_dir: Path) -> str:
+    """One attempt with all phases."""
+    job_id = Job.objects.values_list("pk", flat=True).get()
+    claim = job_queue.claim_job(job_id, "test/boot/ns/1/1")
+    assert claim is not None, Job.objects.get().status
+    log = AttemptLog(JobAttempt.objects.get(lease_token=claim.token).log_name)
+    Runner(job_id, claim.token, RunControl(job_id, claim.token), log).run()
+    log.close()
+    return str(Job.objects.get().status)
+
+
+def restart_real(data_dir: Path) -> str:
+    job = Job.objects.get()
+    SlotLease.objects.all().delete()  # as the reaper does with slots of dead processes
+    if job.status == JobStatus.RUNNING:
+        job_queue.take_over(job.pk, job.lease_token)
+    for _ in range(3):
+        job.refresh_from_db()
+        if job.status == JobStatus.RETRY_WAIT:
+            job_queue.release(job.pk)
+        elif job.status != JobStatus.QUEUED:
+            break
+        run_real(data_dir)
+    return str(Job.objects.get().status)
+
+
+def check_real(data_dir: Path) -> dict[str, Any]:
+    """What lies there, and what the rows say."""
+    job, row = Job.objects.get(), Replacement.objects.first()
+    original = (data_dir / "original.sha256").read_text()
+    files = tree(data_dir / "films")
+    return {
+        "status": job.status,
+        "reason": f"{job.reason_code}: {job.reason}",
+        "is_original_there": original in files.values(),
+        "is_film_original": files.get(b"film.mkv") == original,
+        "is_film_output": row is not None and files.get(b"film.mkv") == row.output_sha256,
+        "parts": [os.fsdecode(p) for p in files if p.endswith(b".part")],
+        "swaps": Replacement.objects.filter(state="done").count(),
+        "work_folders": len(list((data_dir / "work" / "jobs").glob("*"))),
+    }

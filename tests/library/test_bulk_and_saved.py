@@ -1,0 +1,216 @@
+"""Selections, bulk tags and ignoring, saved filters, tags: preview first, by role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+from django.http import QueryDict
+from django.urls import reverse
+
+from library.listing import bulk, selection
+from library.listing.selection import FileSelection, SelectionProblem, read_selection
+from library.models import FileTag, Library, MediaFile, SavedFilter, Tag
+from mediaflow.base.models import Operation
+from mediaflow.base.operations import run_operation_here
+from tests.library.file_rows import make_file, make_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+    from mediaflow.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def library() -> Library:
+    return make_library("Films")
+
+
+@pytest.fixture
+def operator_client(client_for: Callable[[User], Client], operator: User) -> Client:
+    return client_for(operator)
+
+
+def test_ticked_ids_are_read_once_each_and_unlisted_files_left_out(
+    library: Library, operator: User
+) -> None:
+    one, gone = make_file(library, "One"), make_file(library, "Gone")
+    MediaFile.objects.filter(pk=gone.pk).update(removed_from_list_at=gone.added_at)
+    found = read_selection(QueryDict(f"ids={one.pk}&ids={one.pk}&ids={gone.pk}"), operator)
+    assert [file.pk for file in found.queryset] == [one.pk]
+    assert found.count == 1
+    assert found.describe() == "1 film"
+
+
+def test_everything_that_matches_follows_the_filter(library: Library, operator: User) -> None:
+    make_file(library, "One", video_codec="av1")
+    make_file(library, "Two")
+    found = read_selection(QueryDict("select=all&q=codec%3Dav1&ids=999"), operator)
+    assert [file.title for file in found.queryset] == ["One"]
+    assert found.describe() == "1 film that matches codec=av1"
+    assert found.as_fields() == [
+        {"name": "select", "value": "all"},
+        {"name": "q", "value": "codec=av1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "data", ["ids=x", "ids=-1", "ids=9" * 10 + "9" * 30, "select=all&q=colour%3Dred"]
+)
+def test_a_selection_that_cannot_be_used_is_one_sentence(data: str, operator: User) -> None:
+    with pytest.raises(SelectionProblem):
+        read_selection(QueryDict(data), operator)
+
+
+def test_more_than_the_limit_is_not_counted_exactly(library: Library) -> None:
+    for number in range(3):
+        make_file(library, f"Film {number}")
+    with mock.patch.object(selection, "EXACT_UP_TO", 2):
+        everything = FileSelection(is_all=True)
+        assert everything.count is None
+        assert everything.describe() == "2+ films"
+
+
+def test_a_preview_says_how_many_and_how_large_and_changes_nothing(
+    operator_client: Client, library: Library
+) -> None:
+    file = make_file(library, "Film", size_bytes=5_000_000_000)
+    for name in ("bulk_tag", "bulk_ignore"):
+        answer = operator_client.post(reverse(f"library:{name}"), {"ids": [file.pk]})
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert "Do it for 1 film" in page
+        assert "5.0" in page
+    file.refresh_from_db()
+    assert file.state == "new"
+    assert not Tag.objects.exists()
+
+
+def test_tagging_makes_the_tag_and_repeating_it_changes_nothing(
+    operator_client: Client, library: Library
+) -> None:
+    ids = [make_file(library, title).pk for title in ("One", "Two")]
+    url = reverse("library:bulk_tag_apply")
+    for _ in range(2):
+        answer = operator_client.post(url, {"ids": ids, "verb": "tag", "name": "Keep"})
+        assert answer["Location"] == "/library/"
+    assert FileTag.objects.count() == 2
+    operator_client.post(url, {"ids": ids[:1], "verb": "untag", "name": "KEEP"})
+    assert FileTag.objects.count() == 1
+
+
+def test_taking_off_a_tag_that_is_not_there_names_the_field(
+    operator_client: Client, library: Library
+) -> None:
+    data = {"ids": [make_file(library, "One").pk], "verb": "untag", "name": "none"}
+    answer = operator_client.post(reverse("library:bulk_tag_apply"), data)
+    assert answer.status_code == 422
+    assert "There is no tag of that name" in answer.content.decode()
+
+
+def test_ignoring_leaves_queued_films_alone_and_can_be_taken_back(
+    operator_client: Client, library: Library
+) -> None:
+    ready, queued = make_file(library, "Ready"), make_file(library, "Queued", state="queued")
+    url = reverse("library:bulk_ignore_apply")
+    operator_client.post(url, {"select": "all", "q": "", "verb": "ignore"})
+    states = dict(MediaFile.objects.values_list("pk", "state"))
+    assert states == {ready.pk: "ignored", queued.pk: "queued"}
+    operator_client.post(url, {"ids": [ready.pk], "verb": "unignore"})
+    ready.refresh_from_db()
+    assert ready.state == "new"
+
+
+def test_a_very_large_selection_becomes_an_operation(
+    operator_client: Client, library: Library
+) -> None:
+    for number in range(5):
+        make_file(library, f"Film {number}")
+    with mock.patch.object(selection, "EXACT_UP_TO", 3), mock.patch.object(bulk, "BATCH_FILES", 2):
+        data = {"select": "all", "q": "", "verb": "ignore"}
+        answer = operator_client.post(reverse("library:bulk_ignore_apply"), data)
+        operation = Operation.objects.get(kind=bulk.OPERATION_KIND)
+        assert answer["Location"] == f"/operations/{operation.pk}/"
+        done = run_operation_here(operation)
+    assert done.status == "completed"
+    assert done.result == {"changed": 5}
+    assert not MediaFile.objects.exclude(state="ignored").exists()
+
+
+@pytest.mark.parametrize("name", ["bulk_tag", "bulk_tag_apply", "bulk_ignore", "bulk_ignore_apply"])
+def test_bulk_actions_need_an_operator_a_post_and_a_selection(
+    client_for: Callable[[User], Client], viewer: User, operator: User, library: Library, name: str
+) -> None:
+    url = reverse(f"library:{name}")
+    assert client_for(viewer).post(url, {"ids": [1]}).status_code == 403
+    client = client_for(operator)
+    assert client.get(url).status_code == 405
+    if not name.endswith("apply"):
+        assert client.post(url, {}).status_code == 302
+        assert client.post(url, {"ids": ["x"]}).status_code == 302
+
+
+def test_a_filter_is_saved_renamed_and_deleted_by_its_owner_alone(
+    client_for: Callable[[User], Client], viewer: User, operator: User
+) -> None:
+    client, other = client_for(viewer), client_for(operator)
+    data = {"name": "Heavy", "query": "size_min=20GB"}
+    assert client.post(reverse("library:saved_filter_add"), data)["Location"].endswith("20GB")
+    saved = SavedFilter.objects.get()
+    assert "Heavy" in client.get("/library/filters/").content.decode()
+    edit = reverse("library:saved_filter_edit", args=[saved.pk])
+    delete = reverse("library:saved_filter_delete", args=[saved.pk])
+    assert other.post(edit, {"name": "Mine"}).status_code == 404
+    assert other.post(delete).status_code == 404
+    assert client.get(delete).status_code == 405
+    client.post(edit, {"name": "Very heavy"})
+    saved.refresh_from_db()
+    assert (saved.name, saved.query) == ("Very heavy", "size_min=20GB")
+    client.post(delete)
+    assert not SavedFilter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"name": "", "query": "codec=av1"}, "required"),
+        ({"name": "Taken", "query": "codec=av1"}, "You have a filter of that name"),
+        ({"name": "Bad", "query": "codec=zzz"}, "cannot be used"),
+        ({"name": "<img src=x>", "query": "colour=red"}, "cannot be used"),
+    ],
+)
+def test_a_wrong_saved_filter_is_a_form_error(
+    client_for: Callable[[User], Client], viewer: User, data: dict[str, str], text: str
+) -> None:
+    SavedFilter.objects.create(owner=viewer, name="Taken", query="")
+    answer = client_for(viewer).post(reverse("library:saved_filter_add"), data)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert text in page
+    assert "<img src=x>" not in page
+
+
+def test_tags_are_added_changed_and_deleted_by_operators(
+    client_for: Callable[[User], Client], viewer: User, operator_client: Client, library: Library
+) -> None:
+    assert client_for(viewer).get("/library/tags/").status_code == 200
+    assert client_for(viewer).post("/library/tags/add/", {"name": "a"}).status_code == 403
+    operator_client.post("/library/tags/add/", {"name": "Keep", "color": "teal"})
+    tag = Tag.objects.get()
+    FileTag.objects.create(tag=tag, file=make_file(library, "Film"))
+    for data in ({"name": "KEEP", "color": "teal"}, {"name": "x", "color": "red"}):
+        assert operator_client.post("/library/tags/add/", data).status_code == 422
+    edit = reverse("library:tag_edit", args=[tag.pk])
+    assert operator_client.get(edit).status_code == 200
+    operator_client.post(edit, {"name": "Keeper", "color": "gold"})
+    tag.refresh_from_db()
+    assert (tag.name, tag.color) == ("Keeper", "gold")
+    delete = reverse("library:tag_delete", args=[tag.pk])
+    assert operator_client.get(delete).status_code == 405
+    operator_client.post(delete)
+    assert not FileTag.objects.exists()

@@ -1,0 +1,258 @@
+"""The library page and the film page: fragments, roles, hostile titles, number of queries."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from library.models import FileTag, Library, MediaProbe, Tag
+from mediaflow.base.models import Operation
+from tests.library.file_rows import make_file, make_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+    from mediaflow.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+HOSTILE = "<img src=x onerror=alert(1)>"
+HTMX = {"HX-Request": "true"}
+SignIn = "Callable[[User], Client]"
+
+
+@pytest.fixture
+def library() -> Library:
+    return make_library("Films", file_count=3, total_bytes=24_000_000_000)
+
+
+@pytest.fixture
+def viewer_client(client_for: Callable[[User], Client], viewer: User) -> Client:
+    return client_for(viewer)
+
+
+@pytest.fixture
+def operator_client(client_for: Callable[[User], Client], operator: User) -> Client:
+    return client_for(operator)
+
+
+def text(client: Client, url: str, status: int = 200, headers: dict[str, str] | None = None) -> str:
+    answer = client.get(url, headers=headers)
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
+    for name in ("file_list", "export_csv", "export_json", "folder_list", "inaccessible_list"):
+        answer = client.get(reverse(f"library:{name}"))
+        assert answer.status_code == 302
+        assert "/login/" in answer["Location"]
+
+
+def test_without_a_library_the_page_says_what_to_do_next(
+    client_for: Callable[[User], Client], admin_user: User, viewer: User
+) -> None:
+    assert "Add a folder" in text(client_for(admin_user), "/library/")
+    page = text(client_for(viewer), "/library/")
+    assert "An admin adds a folder" in page
+    assert reverse("library:folder_add") not in page
+
+
+def test_the_page_lists_films_with_badges_size_and_state(
+    viewer_client: Client, library: Library
+) -> None:
+    make_file(library, "Large One", resolution=2160, hdr="dolby_vision", audio_label="Atmos",
+              state="failed", state_reason="Source damaged at 1:12:04")  # fmt: skip
+    page = text(viewer_client, "/library/")
+    for shown in ("Large One", "4K", "H.264", "DV", "Atmos", "Failed", "Source damaged"):
+        assert shown in page
+
+
+def test_the_fragment_holds_the_list_alone(viewer_client: Client, library: Library) -> None:
+    make_file(library, "Film")
+    fragment = text(viewer_client, "/library/", headers=HTMX)
+    assert "<html" not in fragment
+    assert 'id="files"' in fragment
+
+
+@pytest.mark.parametrize("name", ["file_list", "file_summary", "export_csv", "export_json"])
+def test_pages_that_show_refuse_a_post(viewer_client: Client, name: str) -> None:
+    assert viewer_client.post(reverse(f"library:{name}")).status_code == 405
+
+
+def test_a_wrong_filter_names_its_field_and_lists_nothing(
+    viewer_client: Client, library: Library
+) -> None:
+    make_file(library, "Film")
+    page = text(viewer_client, "/library/?size_min=abc", status=422)
+    assert "Size over:" in page
+    assert "Give a size such as 20GB" in page
+    assert "film-" not in page.partition('id="files"')[2]
+    assert 'aria-invalid="true"' in page
+
+
+def test_nothing_matching_offers_to_show_all(viewer_client: Client, library: Library) -> None:
+    make_file(library, "Film")
+    page = text(viewer_client, "/library/?q=zzz&codec=av1")
+    assert "No film matches" in page
+    assert "hidden by video codec, “zzz”" in page
+
+
+def test_pills_take_one_filter_away(viewer_client: Client, library: Library) -> None:
+    page = text(viewer_client, "/library/?codec=hevc&size_min=20GB&sort=-size")
+    assert 'href="/library/?size_min=20GB&amp;sort=-size"' in page
+    assert 'href="/library/?codec=hevc&amp;sort=-size"' in page
+
+
+def test_a_tampered_cursor_shows_the_first_page(viewer_client: Client, library: Library) -> None:
+    make_file(library, "Film")
+    for cursor in ("after=hello", "after=1.'; DROP", "before=99.", "after=1.x&sort=size"):
+        assert "Film" in text(viewer_client, f"/library/?{cursor}&at=-5")
+
+
+def test_paging_forward_and_back_by_links(viewer_client: Client, library: Library) -> None:
+    for number in range(60):
+        make_file(library, f"Film {number:02d}")
+    first = viewer_client.get("/library/").context["page"]
+    second = viewer_client.get(first.urls["next"]).context["page"]
+    assert second.range_text == "51–60 of 60"
+    back = viewer_client.get(second.urls["prev"]).context["page"]
+    assert [row.title for row in back.rows] == [row.title for row in first.rows]
+
+
+def test_titles_are_escaped_on_every_page(operator_client: Client, library: Library) -> None:
+    file = make_file(library, HOSTILE, path=f"{HOSTILE}.mkv", availability="unreadable",
+                     availability_reason=HOSTILE, state_reason=HOSTILE)  # fmt: skip
+    for url in ("/library/", f"/library/?q={HOSTILE}", f"/library/{file.pk}/",
+                "/library/inaccessible/"):  # fmt: skip
+        page = text(operator_client, url)
+        assert "<img src=x" not in page
+    fragment = text(operator_client, "/library/", headers=HTMX)
+    assert "<img src=x" not in fragment
+    assert "&lt;img src=x" in fragment
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(
+    viewer_client: Client, library: Library
+) -> None:
+    make_file(library, "First")
+    counts = []
+    for batch in range(2):
+        for url in ("/library/?sort=-size", "/library/?codec=h264"):
+            viewer_client.get(url)
+            with CaptureQueriesContext(connection) as queries:
+                viewer_client.get(url)
+            counts.append(len(queries))
+        for number in range(40):
+            make_file(library, f"More {batch} {number}", resolution=720 if number % 2 else 2160)
+    assert counts[:2] == counts[2:]
+    assert max(counts) <= 25
+
+
+def test_a_viewer_gets_no_boxes_to_tick(
+    viewer_client: Client, operator_client: Client, library: Library
+) -> None:
+    make_file(library, "Film")
+    assert "data-row" not in text(viewer_client, "/library/")
+    assert "data-row" in text(operator_client, "/library/")
+
+
+def test_a_running_scan_is_polled_and_an_unchanged_page_costs_nothing(
+    viewer_client: Client, library: Library
+) -> None:
+    operation = Operation.objects.create(kind="scan", title="Scan Films", done_count=5)
+    page = text(viewer_client, "/library/")
+    version = f"{operation.pk}-5"
+    assert f"v={version}" in page
+    assert viewer_client.get(f"/library/?v={version}", headers=HTMX).status_code == 204
+    assert viewer_client.get("/library/?v=old", headers=HTMX).status_code == 200
+    Operation.objects.update(status="completed")
+    assert "every 3s" not in text(viewer_client, "/library/").partition('id="files"')[2][:300]
+
+
+def test_chosen_columns_are_kept_and_nothing_chosen_is_the_default(
+    viewer_client: Client, viewer: User, library: Library
+) -> None:
+    make_file(library, "Film")
+    url = reverse("library:columns")
+    answer = viewer_client.post(
+        url, {"columns": ["size", "year", "nonsense"], "next": "/library/?q=a"}
+    )
+    assert answer["Location"] == "/library/?q=a"
+    viewer.refresh_from_db()
+    assert viewer.library_columns == ["size", "year"]
+    assert ">Year<" in text(viewer_client, "/library/")
+    viewer_client.post(url, {})
+    viewer.refresh_from_db()
+    assert viewer.library_columns == []
+    assert viewer_client.get(url).status_code == 405
+
+
+def test_the_choice_of_columns_never_leads_to_another_site(viewer_client: Client) -> None:
+    answer = viewer_client.post(reverse("library:columns"), {"next": "https://evil.example/"})
+    assert answer["Location"] == "/library/"
+
+
+def test_the_summary_adds_up_what_matches(viewer_client: Client, library: Library) -> None:
+    make_file(library, "One", size_bytes=2_000_000_000)
+    make_file(library, "Two", size_bytes=3_000_000_000)
+    assert "5.0" in text(viewer_client, "/library/summary/?codec=h264")
+    assert viewer_client.get("/library/summary/?size_min=x").status_code == 422
+
+
+def test_the_film_page_shows_every_stream(viewer_client: Client, library: Library) -> None:
+    file = make_file(library, "Film", bit_depth=10)
+    Tag.objects.create(name="keep", color="teal")
+    FileTag.objects.create(file=file, tag=Tag.objects.get())
+    detail = {
+        "container": "mkv", "format_name": "matroska", "size_bytes": 1, "duration_s": 60.0,
+        "start_s": 0.0, "bit_rate_kbps": 1,
+        "video": [{"index": 0, "codec": "hevc", "width": 3840, "height": 1600, "hdr": "hdr10",
+                   "frame_rate": "24000/1001", "bit_depth": 10}],
+        "audio": [{"index": 1, "codec": "truehd", "channels": 8, "object_audio": "Atmos",
+                   "language": "eng", "disposition": {"is_default": True}}],
+        "subtitles": [{"index": 2, "codec": "subrip", "is_text": True, "language": "deu"}],
+        "attachments": [{"index": 3, "file_name": "a.ttf", "mime_type": "font/ttf"}],
+        "chapters": [{"start_s": 0, "end_s": 9, "title": "Opening"}],
+    }  # fmt: skip
+    MediaProbe.objects.create(file=file, detail=detail)
+    page = text(viewer_client, f"/library/{file.pk}/")
+    for shown in ("3840 × 1600", "23.976 fps", "TrueHD 7.1", "Atmos", "default", "subrip", "a.ttf",
+                  "1\N{NO-BREAK SPACE}chapter", "Found by scan", "keep", "10-bit"):  # fmt: skip
+        assert shown in page
+
+
+def test_a_film_that_is_not_there_is_404(viewer_client: Client) -> None:
+    assert viewer_client.get("/library/99999/").status_code == 404
+
+
+def test_the_csv_streams_with_formulas_made_harmless(
+    viewer_client: Client, library: Library
+) -> None:
+    make_file(library, "=cmd|' /C calc'!A0")
+    make_file(library, "Plain, with comma")
+    answer = viewer_client.get("/library/export.csv")
+    assert answer.streaming
+    assert "attachment" in answer["Content-Disposition"]
+    body = answer.getvalue().decode("utf-8-sig")
+    assert "'=cmd" in body
+    assert ",=cmd" not in body
+    assert '"Plain, with comma"' in body
+    assert body.splitlines()[0].startswith("id,library,path,title")
+
+
+def test_the_json_is_one_document_of_what_matches(viewer_client: Client, library: Library) -> None:
+    make_file(library, "Amélie")
+    make_file(library, "Other", video_codec="av1")
+    answer = viewer_client.get("/library/export.json?codec=av1")
+    document = json.loads(answer.getvalue())
+    assert [file["title"] for file in document["files"]] == ["Other"]
+    empty = viewer_client.get("/library/export.json?q=nothing")
+    assert json.loads(empty.getvalue()) == {"files": []}
+    assert viewer_client.get("/library/export.csv?codec=zzz").status_code == 422

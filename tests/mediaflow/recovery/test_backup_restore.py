@@ -1,0 +1,261 @@
+"""The drill: back up while running, lose things, put it back, compare, go on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mediaflow.base.leases import own_identity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Instance
+
+PERSON = (
+    "from mediaflow.accounts.models import User;"
+    "User.objects.create_user('{name}', password='a long phrase', role='admin')"
+)
+
+
+def shell(instance: Instance, code: str) -> str:
+    done = instance.run("shell", "-v0", "-c", code)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def rows(instance: Instance, query: str) -> list[str]:
+    with closing(sqlite3.connect(instance.data_dir / "mediaflow.sqlite3")) as database:
+        return sorted(row[0] for row in database.execute(query))
+
+
+def people(instance: Instance) -> list[str]:
+    return rows(instance, "SELECT username FROM accounts_user")
+
+
+def is_paused(instance: Instance) -> bool:
+    return rows(instance, "SELECT value FROM base_setting WHERE key = 'queue_paused'") == ["true"]
+
+
+@pytest.fixture
+def archive(instance: Instance, tmp_path: Path) -> Path:
+    """A backup of an instance with one person in it."""
+    shell(instance, PERSON.format(name="ada"))
+    target = tmp_path / "one.tar.gz"
+    done = instance.run("backup", str(target))
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def test_restore_brings_the_database_back_and_keeps_the_one_before(
+    instance: Instance, archive: Path
+) -> None:
+    shell(instance, PERSON.format(name="eve"))
+    done = instance.run("restore", str(archive))
+    assert done.returncode == 0, done.stderr
+    assert people(instance) == ["ada"]
+    kept = next((instance.data_dir / "backups").glob("pre-restore-*.sqlite3"))
+    with closing(sqlite3.connect(kept)) as database:
+        names = [row[0] for row in database.execute("SELECT username FROM accounts_user")]
+    assert sorted(names) == ["ada", "eve"]
+
+
+def test_after_a_restore_the_queue_waits_for_the_comparison(
+    instance: Instance, archive: Path
+) -> None:
+    instance.run("restore", str(archive), check=True)
+    assert is_paused(instance)
+    plain = instance.run("doctor", "--json")
+    restore = [c for c in json.loads(plain.stdout)["checks"] if c["name"] == "restore"]
+    assert (plain.returncode, restore[0]["ok"]) == (1, False)
+    assert is_paused(instance)
+    compared = instance.run("doctor", "--library", "--json")
+    assert compared.returncode == 0, compared.stdout
+    assert not is_paused(instance)
+
+
+def test_a_queue_that_was_paused_when_backed_up_stays_paused(
+    instance: Instance, tmp_path: Path
+) -> None:
+    shell(
+        instance,
+        "from mediaflow.base.settings_store import *;"
+        "set_setting('queue_paused', True, None); set_setting('queue_paused_reason', 'Heat', None)",
+    )
+    instance.run("backup", str(tmp_path / "b.tar.gz"), check=True)
+    instance.run("restore", str(tmp_path / "b.tar.gz"), check=True)
+    instance.run("doctor", "--library")
+    assert is_paused(instance)
+
+
+def test_a_backup_holds_no_keys_and_no_sessions_unless_asked(
+    instance: Instance, archive: Path, tmp_path: Path
+) -> None:
+    shell(
+        instance,
+        "from django.contrib.sessions.backends.db import SessionStore;"
+        "s = SessionStore('stolen-session-key-0123456789ab'); s['x'] = 1; s.save(must_create=True)",
+    )
+    instance.run("backup", str(tmp_path / "plain.tar.gz"), check=True)
+    instance.run("backup", "--with-keys", str(tmp_path / "keys.tar.gz"), check=True)
+    key = (instance.data_dir / "keys" / "secret_key").read_bytes().strip()
+    with tarfile.open(tmp_path / "plain.tar.gz") as plain:
+        assert sorted(plain.getnames()) == ["database.sqlite3", "manifest.json"]
+        for member in plain.getmembers():
+            handle = plain.extractfile(member)
+            content = handle.read() if handle else b""
+            assert key not in content
+            assert b"stolen-session-key" not in content
+    with tarfile.open(tmp_path / "keys.tar.gz") as full:
+        assert "keys/secret_key" in full.getnames()
+    assert (tmp_path / "keys.tar.gz").stat().st_mode & 0o077 == 0
+
+
+def test_lost_keys_come_back_with_the_backup_that_holds_them(
+    instance: Instance, tmp_path: Path
+) -> None:
+    secret = instance.data_dir / "keys" / "secret_key"
+    before = secret.read_text()
+    instance.run("backup", "--with-keys", str(tmp_path / "k.tar.gz"), check=True)
+    secret.unlink()
+    instance.run("restore", str(tmp_path / "k.tar.gz"), check=True)
+    assert secret.read_text() == before
+    assert secret.stat().st_mode & 0o077 == 0
+
+
+def test_an_existing_file_is_never_overwritten(instance: Instance, archive: Path) -> None:
+    before = archive.read_bytes()
+    done = instance.run("backup", str(archive))
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+    assert archive.read_bytes() == before
+
+
+@pytest.mark.parametrize("target", ["no/such/folder/b.tar.gz", "."])
+def test_an_impossible_target_is_a_sentence(
+    instance: Instance, tmp_path: Path, target: str
+) -> None:
+    done = instance.run("backup", str(tmp_path / target))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def damaged(kind: str, archive: Path, folder: Path) -> Path:
+    path = folder / f"{kind}.tar.gz"
+    whole = archive.read_bytes()
+    if kind == "missing":
+        return path
+    if kind == "text":
+        path.write_text("hello")
+    if kind == "cut":
+        path.write_bytes(whole[: len(whole) * 2 // 3])
+    if kind == "flipped":
+        middle = len(whole) // 2
+        path.write_bytes(
+            whole[:middle] + bytes(255 - b for b in whole[middle:][:64]) + whole[middle + 64 :]
+        )
+    if kind == "newer":
+        _rewrite(archive, path, {"version": "99.0", "migrations": ["transcode.9999_future"]})
+    if kind == "format":
+        _rewrite(archive, path, {"format": 99})
+    return path
+
+
+def _rewrite(archive: Path, target: Path, changes: dict[str, object]) -> None:
+    import io
+
+    with tarfile.open(archive) as old, tarfile.open(target, "w:gz") as new:
+        for member in old.getmembers():
+            handle = old.extractfile(member)
+            content = handle.read() if handle else b""
+            if member.name == "manifest.json":
+                content = json.dumps({**json.loads(content), **changes}).encode()
+                member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+
+
+def test_what_is_no_good_backup_is_refused_and_nothing_changes(
+    instance: Instance, archive: Path, tmp_path: Path
+) -> None:
+    for kind in ("missing", "text", "cut", "flipped", "newer", "format"):
+        done = instance.run("restore", str(damaged(kind, archive, tmp_path)))
+        assert done.returncode == 2, (kind, done.stdout)
+        assert "Traceback" not in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert people(instance) == ["ada"]
+    assert not is_paused(instance)
+
+
+def test_a_backup_taken_while_others_write_is_consistent(
+    instance: Instance, tmp_path: Path
+) -> None:
+    code = (
+        "from mediaflow.base.models import AuditEvent\n"
+        "from django.db import transaction\n"
+        "for n in range(2000):\n"
+        "    with transaction.atomic():\n"
+        "        AuditEvent.objects.create(action='left', subject=str(n))\n"
+        "        AuditEvent.objects.create(action='right', subject=str(n))\n"
+    )
+    writer = instance.start("shell", "-v0", "-c", code)
+    try:
+        for number in range(3):
+            target = tmp_path / f"{number}.tar.gz"
+            instance.run("backup", str(target), check=True)
+            with tarfile.open(target) as archive:
+                archive.extract("database.sqlite3", tmp_path, filter="data")
+            with closing(sqlite3.connect(tmp_path / "database.sqlite3")) as database:
+                query = "SELECT count(*) FROM base_auditevent WHERE action = ?"
+                left, right = (
+                    database.execute(query, (side,)).fetchone()[0] for side in ("left", "right")
+                )
+                assert left == right
+                assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    finally:
+        writer.kill()
+        writer.communicate()
+
+
+LEASES = {
+    "job": (
+        "from transcode.models import Job;"
+        "Job.objects.create(file_path='x', preset_slug='x', preset_spec={{}}, status='running',"
+        " lease_owner={owner!r}, lease_token='t')"
+    ),
+    "operation": (
+        "from mediaflow.base.models import Operation;"
+        "Operation.objects.create(kind='scan', title='Scan', status='running',"
+        " lease_owner={owner!r}, lease_token='t')"
+    ),
+    "slot": (
+        "from servers.models import Server, SlotLease;"
+        "SlotLease.objects.create(server=Server.objects.first() or"
+        " Server.objects.create(name='here'), index=7, holder='job:1', token='t',"
+        " owner={owner!r})"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(LEASES))
+def test_nothing_is_restored_while_a_process_is_at_work(
+    instance: Instance, archive: Path, kind: str
+) -> None:
+    shell(instance, PERSON.format(name="eve"))
+    shell(instance, LEASES[kind].format(owner=own_identity()))
+    done = instance.run("restore", str(archive))
+    assert (done.returncode, people(instance)) == (2, ["ada", "eve"])
+    assert "is running. Stop `work`" in done.stderr
+
+
+def test_a_lease_of_a_process_that_has_ended_stops_no_restore(
+    instance: Instance, archive: Path
+) -> None:
+    host, _pid, _ticks = own_identity().rsplit("/", 2)
+    shell(instance, LEASES["job"].format(owner=f"{host}/4194303/1"))
+    assert instance.run("restore", str(archive)).returncode == 0

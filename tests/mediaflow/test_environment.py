@@ -1,0 +1,148 @@
+"""The environment: defaults, and one sentence that names each wrong value."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mediaflow.base.env import PROJECT_ROOT, EnvironmentProblem, read_environment
+from mediaflow.identity import take_on_identity
+
+if TYPE_CHECKING:
+    from tests.conftest import Instance
+
+
+def test_nothing_needs_to_be_set() -> None:
+    found = read_environment({})
+    assert found.data_dir == PROJECT_ROOT / "var"
+    assert found.work_dir == PROJECT_ROOT / "var" / "work"
+    assert (found.host, found.port, found.jobs) == ("127.0.0.1", 9876, 1)
+    assert not found.is_https
+
+
+def test_relative_folders_belong_to_the_project_not_to_the_working_directory() -> None:
+    found = read_environment({"MEDIAFLOW_DATA_DIR": "elsewhere"})
+    assert found.data_dir == PROJECT_ROOT / "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MEDIAFLOW_PORT", "0"),
+        ("MEDIAFLOW_PORT", "65536"),
+        ("MEDIAFLOW_PORT", "http"),
+        ("MEDIAFLOW_PORT", "9" * 4000),
+        ("MEDIAFLOW_HOST", "not a host"),
+        ("MEDIAFLOW_JOBS", "-1"),
+        ("MEDIAFLOW_JOBS", "1.5"),
+        ("MEDIAFLOW_PUBLIC_URL", "films.example.org"),
+        ("MEDIAFLOW_PUBLIC_URL", "https://x/path"),
+        ("MEDIAFLOW_PUBLIC_URL", "https://x:99999"),
+        ("MEDIAFLOW_TIME_ZONE", "Mars/Olympus"),
+        ("MEDIAFLOW_TIME_ZONE", "../../etc/passwd"),
+        ("MEDIAFLOW_PUID", "root"),
+        ("MEDIAFLOW_UMASK", "999"),
+        ("MEDIAFLOW_DATABASE_URL", "mysql://x"),
+        ("MEDIAFLOW_REDIS_URL", "http://x"),
+        ("MEDIAFLOW_FFMPEG", "/no/such/program"),
+        ("MEDIAFLOW_SECRET_KEY", "short"),
+        ("MEDIAFLOW_SECRET_KEY_FILE", "/no/such/file"),
+        ("MEDIAFLOW_TRUSTED_PROXIES", "10.0.0.1, proxy.local"),
+        ("MEDIAFLOW_DEBUG", "maybe"),
+        ("MEDIAFLOW_DATA_DIR", __file__),
+        ("MEDIAFLOW_DATA_DIR", "/tmp/a\0b"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence_that_names_it(name: str, value: str) -> None:
+    with pytest.raises(EnvironmentProblem) as problem:
+        read_environment({name: value})
+    assert name in str(problem.value)
+    assert str(problem.value).rstrip().endswith(".")
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s" * 40 + "\n")
+    found = read_environment({"MEDIAFLOW_SECRET_KEY_FILE": str(tmp_path / "secret")})
+    assert found.secret_key == "s" * 40
+
+
+def test_lists_take_spaces_and_commas() -> None:
+    found = read_environment({"MEDIAFLOW_TRUSTED_PROXIES": "10.0.0.1, 172.16.0.0/12 ::1"})
+    assert found.trusted_proxies == ("10.0.0.1", "172.16.0.0/12", "::1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("MEDIAFLOW_PORT", "many"), ("MEDIAFLOW_TRUSTED_PROXIES", "all")]
+)
+def test_every_command_stops_with_code_2_and_the_sentence(
+    instance: Instance, name: str, value: str
+) -> None:
+    instance.env[name] = value
+    done = instance.run("check")
+    assert done.returncode == 2
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_a_sentence(instance: Instance) -> None:
+    done = instance.run("serve", MEDIAFLOW_DATA_DIR="/proc/nothing")
+    assert done.returncode == 2
+    assert "MEDIAFLOW_DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_command_the_help_is_shown(instance: Instance) -> None:
+    done = instance.run()
+    assert done.returncode == 0
+    assert "serve" in done.stdout
+
+
+def test_a_database_that_was_never_set_up_is_a_sentence(instance: Instance, tmp_path: Path) -> None:
+    done = instance.run("jobs", MEDIAFLOW_DATA_DIR=str(tmp_path / "fresh"))
+    assert done.returncode == 2
+    assert "mediaflow migrate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_user_needs_a_start_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(EnvironmentProblem, match="as root"):
+        take_on_identity(read_environment({"MEDIAFLOW_PUID": "1001"}))
+
+
+@pytest.mark.service("root")
+def test_files_belong_to_the_wanted_user_and_group(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.owner() == "root" and parent not in (Path("/"), Path("/tmp")):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    code = (
+        "from mediaflow.base.env import read_environment\n"
+        "from mediaflow.identity import take_on_identity\n"
+        "import os, pathlib\n"
+        "take_on_identity(read_environment())\n"
+        "pathlib.Path(os.environ['MEDIAFLOW_DATA_DIR'], 'made').touch()\n"
+        "print(os.getuid(), os.getgid(), os.getgroups())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "MEDIAFLOW_DATA_DIR": str(tmp_path / "data"),
+            "MEDIAFLOW_PUID": "12345",
+            "MEDIAFLOW_PGID": "54321",
+            "MEDIAFLOW_UMASK": "027",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split("\n")[0] == "12345 54321 [54321]", done.stderr
+    made = (tmp_path / "data" / "made").stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (12345, 54321, 0o640)

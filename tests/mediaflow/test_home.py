@@ -1,0 +1,141 @@
+"""The home page through the first five minutes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from library.models import FileState, Library, MediaFile
+from mediaflow.base.models import Operation
+from transcode.models import Job, JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+    from pytest_django import DjangoAssertNumQueries
+
+    from mediaflow.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def library(db: None) -> Library:
+    return Library.objects.create(
+        name="Films", root="/films", root_raw=b"/films", root_digest="d", file_count=12
+    )
+
+
+def add_film(library: Library, number: int, *, codec: str = "h264", size: int = 8 * 10**9) -> None:
+    MediaFile.objects.create(
+        library=library, path_raw=b"%d" % number, path_digest=str(number), path=f"{number}.mkv",
+        title=f"Film {number}", size_bytes=size, duration_ms=7_200_000, video_codec=codec,
+        width=1920, height=1080, resolution=1080, frame_rate_milli=24_000,
+        audio_codec="ac3", audio_channels=6, container="matroska",
+    )  # fmt: skip
+
+
+def test_without_a_library_an_admin_is_led_to_add_a_folder(
+    client_for: Callable[[User], Client], admin_user: User
+) -> None:
+    page = client_for(admin_user).get("/").text
+    assert "Point MediaFlow at your films" in page
+    assert 'href="/library/folders/add/"' in page
+
+
+def test_without_a_library_a_viewer_is_told_who_can_change_that(
+    client_for: Callable[[User], Client], viewer: User
+) -> None:
+    page = client_for(viewer).get("/").text
+    assert "An admin has to add a folder first" in page
+    assert "folders/add" not in page
+
+
+def test_says_what_can_be_saved_why_and_offers_the_first_ten(
+    client_for: Callable[[User], Client], operator: User, library: Library
+) -> None:
+    for number in range(11):
+        add_film(library, number, codec="mpeg2video" if number < 3 else "h264")
+    page = client_for(operator).get("/").text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "You can save about" in page
+    assert "3 films in old codecs" in page
+    assert "8 films in H.264" in page
+    assert "Queue the first 10" in page
+    assert page.count('name="ids"') == 10
+
+
+def test_a_viewer_sees_the_figure_but_no_button_to_queue(
+    client_for: Callable[[User], Client], viewer: User, library: Library
+) -> None:
+    add_film(library, 1)
+    page = client_for(viewer).get("/").text
+    assert "You can save about" in page
+    assert "Queue it" not in page
+
+
+def test_the_offer_leads_to_a_preview_that_changes_nothing(
+    client_for: Callable[[User], Client], operator: User, library: Library
+) -> None:
+    add_film(library, 1)
+    ids = list(MediaFile.objects.values_list("id", flat=True))
+    response = client_for(operator).post("/queue/add/", {"ids": ids, "preset": "balanced"})
+    assert response.status_code == 200
+    assert not Job.objects.exists()
+
+
+def test_when_everything_is_done_it_says_so(
+    client_for: Callable[[User], Client], operator: User, library: Library
+) -> None:
+    add_film(library, 1)
+    MediaFile.objects.update(state=FileState.COMPLETED)
+    assert "Nothing here would get much smaller" in client_for(operator).get("/").text
+
+
+def test_results_show_saved_against_predicted(
+    client_for: Callable[[User], Client], viewer: User, library: Library
+) -> None:
+    add_film(library, 1)
+    Job.objects.create(
+        file=MediaFile.objects.get(), file_path="/films/1.mkv", preset_slug="balanced",
+        preset_spec={}, status=JobStatus.COMPLETED, source_bytes=8_000_000_000,
+        output_bytes=3_000_000_000, predicted_bytes=4_000_000_000, vmaf_mean=95.61,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    page = client_for(viewer).get("/").text
+    assert "Film 1" in page
+    assert "95.6" in page
+
+
+def test_asks_again_by_itself_only_while_something_runs(
+    client_for: Callable[[User], Client], viewer: User, library: Library
+) -> None:
+    client = client_for(viewer)
+    assert "every 5s" not in client.get("/").text
+    Operation.objects.create(kind="scan", title="Scan of Films")
+    fragment = client.get("/", headers={"HX-Request": "true"}).text
+    assert "every 5s" in fragment
+    assert "<html" not in fragment
+
+
+def test_costs_the_same_number_of_queries_with_more_films(
+    client_for: Callable[[User], Client],
+    operator: User,
+    library: Library,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(40):
+        add_film(library, number)
+    client = client_for(operator)
+    client.get("/")
+    cache.clear()
+    with django_assert_max_num_queries(26):
+        client.get("/")

@@ -1,0 +1,195 @@
+"""Walks every address: login, CSRF token, no change by GET, roles, security headers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from library.models import Library, MediaFile
+from mediaflow.base.models import Operation
+from transcode.models import Job, Preset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mediaflow.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+OPEN_TO_ALL = {"healthz", "favicon", "accounts:login", "accounts:setup", "accounts:password_link"}
+# What a viewer changes is their own: session, password, look, filters.
+VIEWER_MAY = re.compile(r"^(accounts:(login|logout|account|theme|setup|password_link))$")
+VIEWER_MAY_OWN = re.compile(r"(saved_filter_\w+|columns)$")
+SAMPLES = {"slug": "balanced", "uuid": "6f1d7d3e-0a8f-4c63-9a1b-1f6f6e0e7f11", "int": "1"}
+
+
+def walk(
+    resolver: URLResolver | None = None, prefix: str = "/", space: str = ""
+) -> Iterator[tuple[str, str]]:
+    """(name with namespace, address with sample arguments) of every pattern."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        route = prefix + filled(str(entry.pattern))
+        if isinstance(entry, URLResolver):
+            inner = f"{space}{entry.namespace}:" if entry.namespace else space
+            yield from walk(entry, route, inner)
+        elif isinstance(entry, URLPattern):
+            yield f"{space}{entry.name}", route
+
+
+def filled(route: str) -> str:
+    def sample(match: re.Match[str]) -> str:
+        return SAMPLES.get(match[1] or "str", "x")
+
+    # Django's admin uses regular expressions for its list of apps and its catch-all.
+    if route.startswith("^"):
+        return "accounts/"
+    if route.startswith("(?P"):
+        return "nothing"
+    return re.sub(r"<(?:(\w+):)?\w+>", sample, route)
+
+
+ADDRESSES = sorted(set(walk()))
+OURS = [(name, path) for name, path in ADDRESSES if not path.startswith("/admin/")]
+
+
+@pytest.fixture(autouse=True)
+def rows(admin_user: User) -> None:
+    """Row number one of each kind, so that pages are found."""
+    library = Library.objects.create(
+        id=1, name="Films", root="/films", root_raw=b"/films", root_digest="d"
+    )
+    file = MediaFile.objects.create(
+        id=1, library=library, path_raw=b"up.mkv", path_digest="p", path="up.mkv"
+    )
+    preset = Preset.objects.filter(slug="balanced").first()
+    Job.objects.create(
+        id=1, file=file, file_path="/films/up.mkv", preset=preset,
+        preset_slug="balanced", preset_spec=preset.spec if preset else {},
+    )  # fmt: skip
+    Operation.objects.create(id=1, kind="scan", title="Scan of Films")
+
+
+def test_the_walk_finds_the_pages() -> None:
+    names = {name for name, _ in ADDRESSES}
+    assert {"home", "settings", "logs", "healthz", "accounts:login", "admin:index"} <= names
+
+
+@pytest.mark.parametrize(("name", "path"), ADDRESSES)
+def test_needs_a_login(name: str, path: str) -> None:
+    response = Client().get(path)
+    if name in OPEN_TO_ALL:
+        assert response.headers.get("Location", "") != f"/login/?next={path}"
+        return
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith(("/login/", "/admin/login/"))
+
+
+@pytest.mark.parametrize(("name", "path"), OURS)
+def test_htmx_without_a_login_is_sent_to_the_login_page(name: str, path: str) -> None:
+    if name in OPEN_TO_ALL:
+        return
+    response = Client().get(path, headers={"HX-Request": "true"})
+    assert response.status_code == 204
+    assert response.headers["HX-Redirect"].startswith("/login/")
+
+
+@pytest.mark.parametrize(("name", "path"), ADDRESSES)
+def test_a_post_without_token_is_refused(name: str, path: str, admin_user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    assert client.post(path, {"username": "x"}).status_code == 403
+    # htmx's header is no permission.
+    assert client.post(path, headers={"HX-Request": "true"}).status_code == 403
+
+
+@pytest.mark.parametrize(("name", "path"), ADDRESSES)
+def test_a_get_changes_nothing(name: str, path: str, admin_user: User) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(admin_user)
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(path)
+    assert response.status_code < 500 or name == "healthz", f"{path} broke"
+    written = [
+        query["sql"]
+        for query in queries
+        if re.match(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", query["sql"], re.IGNORECASE)
+        and "django_session" not in query["sql"]
+        and "base_auditevent" not in query["sql"]
+    ]
+    assert written == []
+
+
+@pytest.mark.parametrize(("name", "path"), OURS)
+def test_a_viewer_changes_nothing_but_their_own(name: str, path: str, viewer: User) -> None:
+    if VIEWER_MAY.search(name) or VIEWER_MAY_OWN.search(name):
+        return
+    client = Client()
+    client.force_login(viewer)
+    assert client.post(path).status_code in {403, 405}
+
+
+@pytest.mark.parametrize("name_path", [(n, p) for n, p in ADDRESSES if p.startswith("/admin/")])
+def test_the_admin_is_for_admins(name_path: tuple[str, str], operator: User) -> None:
+    client = Client()
+    client.force_login(operator)
+    response = client.get(name_path[1])
+    assert response.status_code in {302, 403, 404}
+    if response.status_code == 302:
+        assert "/login/" in response.headers["Location"] or "logout" in name_path[1]
+
+
+@pytest.mark.parametrize("path", ["/settings/", "/logs/", "/people/", "/logs/web.log"])
+def test_pages_for_admins_answer_403_to_others(
+    path: str, operator: User, client_for: Callable[[User], Client]
+) -> None:
+    response = client_for(operator).get(path)
+    assert response.status_code == 403
+    assert "You may not do that" in response.text
+    fragment = client_for(operator).get(path, headers={"HX-Request": "true"})
+    assert fragment.status_code == 403
+    assert "mf:toast" in fragment.headers["HX-Trigger"]
+
+
+@pytest.mark.parametrize("path", ["/", "/login/", "/settings/", "/admin/", "/healthz", "/nothing"])
+def test_every_answer_carries_a_strict_policy(
+    path: str, admin_user: User, client_for: Callable[[User], Client]
+) -> None:
+    headers = client_for(admin_user).get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_foreign_origin_is_refused_even_with_a_token(admin_user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    client.get("/account/")
+    token = client.cookies["mediaflow-csrf"].value
+    values = {"csrfmiddlewaretoken": token, "theme": "dark"}
+    assert client.post("/account/theme/", values).status_code == 302
+    foreign = {"Origin": "https://evil.example"}
+    assert client.post("/account/theme/", values, headers=foreign).status_code == 403
+
+
+def test_the_token_in_the_header_is_enough_for_htmx(admin_user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    client.get("/account/")
+    headers = {"X-CSRFToken": client.cookies["mediaflow-csrf"].value, "HX-Request": "true"}
+    assert client.post("/account/theme/", {"theme": "dark"}, headers=headers).status_code == 204
+
+
+def test_cookies_are_kept_from_scripts(client: Client, admin_user: User) -> None:
+    client.post("/login/", {"username": "ada", "password": "correct horse battery"})
+    for cookie in client.cookies.values():
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Lax"

@@ -1,0 +1,97 @@
+"""Services that tests start for themselves. Import the fixtures where they are used."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import find_postgresql_bin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _unprivileged_user() -> str | None:
+    """PostgreSQL refuses to run as root: who runs it then. None: we are not root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def postgresql_cluster() -> Iterator[str]:
+    """A cluster of its own on a loopback port, without fsync. Yields its address."""
+    programs = find_postgresql_bin()
+    assert programs is not None
+    user = _unprivileged_user()
+    folder = Path(tempfile.mkdtemp(prefix="mediaflow-pg-"))
+    if user:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+    port = _free_port()
+
+    def call(*args: str) -> None:
+        subprocess.run(
+            args, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60
+        )
+
+    cluster = str(folder / "cluster")
+    call(str(programs / "initdb"), "-D", cluster, "-U", "mediaflow", "-A", "trust", "-N")
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        " -c fsync=off -c max_connections=60"
+    )
+    control = str(programs / "pg_ctl")
+    call(control, "-D", cluster, "-o", options, "-l", str(folder / "log"), "-w", "start")
+    try:
+        yield f"postgresql://mediaflow@127.0.0.1:{port}"
+    finally:
+        call(control, "-D", cluster, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_address() -> Iterator[str]:
+    """One cluster for the whole session; tests make databases in it."""
+    with postgresql_cluster() as address:
+        yield address
+
+
+def make_database(address: str, name: str) -> str:
+    """Make an empty database; returns its address."""
+    import psycopg
+
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    return f"{address}/{name}"
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of its own that keeps nothing."""
+    port = _free_port()
+    server = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)

@@ -1,0 +1,147 @@
+"""What lies in a film, counted from its packets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+
+from library.probing.probe import ProbeProblem
+from tests.media import ffmpeg_path, make_clip
+from transcode.outcomes import JobCancelled
+from transcode.planning import packet_index
+from transcode.planning.packet_index import PacketIndex, index_in_worker, read_packet_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.ffmpeg
+
+
+def read(path: Path, *, with_sha256: bool = False) -> PacketIndex:
+    return read_packet_index(os.fsencode(path), with_sha256=with_sha256)
+
+
+def decoded_frames(path: Path) -> int:
+    with av.open(str(path)) as film:
+        return sum(1 for _ in film.decode(video=0))
+
+
+def make(path: Path, *options: str) -> Path:
+    source = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4"]
+    argv = [ffmpeg_path(), "-nostdin", "-v", "error", "-y", *source, *options, str(path)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["h264_mkv", "h264_mp4", "mpeg4_avi", "mpeg2_ts", "ts", "vfr", "interlaced", "av1"]
+)
+def test_as_many_pictures_are_counted_as_decoding_gives(tmp_path: Path, kind: str) -> None:
+    clip = make_clip(kind, tmp_path / "clip", seconds=2)
+    index = read(clip)
+    assert index.frames == decoded_frames(clip)
+    assert list(index.video_pts) == sorted(set(index.video_pts))
+    assert not index.is_truncated
+
+
+def test_pictures_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
+    clip = make_clip("edit_list", tmp_path / "clip.mp4", seconds=2)
+    index = read(clip)
+    assert index.hidden_packets > 0
+    assert index.frames == decoded_frames(clip)
+    assert index.spans[1].hidden_s > 0.5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-c:v", "libx264", "-preset", "fast", "-x264-params", "open-gop=1:keyint=24"),
+        ("-c:v", "mpeg2video", "-bf", "2", "-g", "24"),
+        ("-c:v", "libx265", "-x265-params", "log-level=none:open-gop=1:keyint=24"),
+    ],
+    ids=["h264", "mpeg2", "hevc"],
+)
+def test_a_recording_that_starts_within_a_group_counts_what_can_be_decoded(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    raw = make(tmp_path / "whole.ts", *options).read_bytes()
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(raw[: 188 * 3] + raw[len(raw) // 188 // 3 * 188 :])
+    index = read(cut)
+    assert index.undecodable_packets > 0
+    assert index.frames == decoded_frames(cut)
+
+
+def test_counting_by_decoding_agrees_with_counting_packets(tmp_path: Path) -> None:
+    """The way for films whose fields are packets of their own, on a film where both ways work."""
+    clip = make_clip("ts", tmp_path / "clip.ts", seconds=2)
+    whole = packet_index._read_once(os.fsencode(clip), None, lambda: None, decodes_all=True)
+    assert whole is not None
+    assert whole.video_pts == read(clip).video_pts
+
+
+def test_a_file_that_breaks_off_is_truncated(tmp_path: Path) -> None:
+    index = read(make_clip("truncated", tmp_path / "clip.mkv", seconds=3))
+    assert index.is_truncated
+    assert any("header says" in problem for problem in index.problems)
+
+
+def test_the_hash_of_the_same_pass_is_the_hash_of_the_file(tmp_path: Path) -> None:
+    clip = make_clip("two_audio", tmp_path / "clip.mkv", seconds=2)
+    assert read(clip, with_sha256=True).sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
+    assert read(clip).sha256 == ""
+
+
+def test_ends_of_streams_are_those_of_the_last_packets(tmp_path: Path) -> None:
+    spans = read(make_clip("late_start", tmp_path / "clip.mkv", seconds=2)).spans
+    assert spans[0].kind == "video"
+    assert spans[0].start_s == pytest.approx(0.7, abs=0.03)
+    assert spans[0].end_s == pytest.approx(2.7, abs=0.06)
+    assert spans[1].end_s == pytest.approx(2.0, abs=0.06)
+
+
+def test_the_run_in_of_a_decoder_is_no_sound(tmp_path: Path) -> None:
+    """AAC in Matroska begins with 1024 samples that nobody hears."""
+    span = read(make_clip("h264_mkv", tmp_path / "clip.mkv")).spans[1]
+    assert span.start_s == pytest.approx(0.0, abs=0.002)
+
+
+def test_the_worker_gives_the_same_as_this_process(tmp_path: Path) -> None:
+    clip = make_clip("h264_mkv", tmp_path / "clip.mkv")
+    assert index_in_worker(os.fsencode(clip), with_sha256=True) == read(clip, with_sha256=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"no film at all" * 100, "unreadable"), (None, "vanished")]
+)
+def test_the_worker_says_why_there_is_no_index(
+    tmp_path: Path, content: bytes | None, kind: str
+) -> None:
+    path = tmp_path / "film.mkv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ProbeProblem) as caught:
+        index_in_worker(os.fsencode(path))
+    assert caught.value.kind == kind
+
+
+def test_a_cancel_ends_the_worker(tmp_path: Path) -> None:
+    def checkpoint() -> None:
+        raise JobCancelled("cancelled", "Cancelled.")
+
+    fifo = tmp_path / "film.mkv"
+    os.mkfifo(fifo)  # opening it blocks for ever
+    with pytest.raises(JobCancelled):
+        index_in_worker(os.fsencode(fifo), checkpoint=checkpoint)
+
+
+def test_the_checkpoint_is_called_while_hashing(tmp_path: Path) -> None:
+    clip = make_clip("h264_mkv", tmp_path / "clip.mkv")
+    calls = []
+    read_packet_index(os.fsencode(clip), with_sha256=True, checkpoint=lambda: calls.append(1))
+    assert calls

@@ -1,0 +1,213 @@
+"""The dispatcher, with children that are stand-ins for runners."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+
+from mediaflow.base.children import Child, force_end, say_goodbye, start_command
+from mediaflow.base.models import Heartbeat
+from mediaflow.base.operations import register_operation, start_operation
+from tests.transcode.makers import make_jobs
+from tests.transcode.test_job_queue import open_journal
+from transcode.models import Job, JobStatus, JournalState
+from transcode.queue import dispatch
+from transcode.queue.dispatch import Dispatcher, DispatchOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+pytestmark = pytest.mark.django_db
+
+# Wait for the end of the pipe, as runners do; "stubborn" ones stay.
+_GOOD = "import os, sys; fd = int(sys.argv[-1])\nwhile os.read(fd, 9): pass"
+_STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)"
+_ENDS = "pass"
+
+
+@pytest.fixture
+def starts() -> Iterator[list[list[str]]]:
+    """Replaces the commands of children by `starts.code`; keeps what was asked for."""
+    asked: list[list[str]] = []
+    living: list[Child] = []
+
+    def start(args: Sequence[str], **_options: Any) -> Child:
+        import os
+
+        asked.append(list(args))
+        reading, writing = os.pipe()
+        process = subprocess.Popen(
+            [sys.executable, "-c", _CODE[0], str(reading)],
+            pass_fds=(reading,),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(reading)
+        living.append(Child(process, writing))
+        return living[-1]
+
+    _CODE[0] = _GOOD
+    with patch.object(dispatch, "start_command", start):
+        yield asked
+    for child in living:
+        child.say_goodbye()
+        if not child.has_ended:
+            child.process.kill()
+            child.process.wait()
+
+
+_CODE = [_GOOD]
+
+
+def jobs_started(starts: list[list[str]]) -> list[int]:
+    return [int(args[1]) for args in starts if args[0] == "run_job" and args[1] != "--spare"]
+
+
+def test_it_starts_as_many_runners_as_the_limit_says(starts: list[list[str]]) -> None:
+    jobs = make_jobs(3)
+    dispatcher = Dispatcher(DispatchOptions(limit=lambda: 2))
+    dispatcher.step()
+    dispatcher.step()
+    assert jobs_started(starts) == [jobs[0].pk, jobs[1].pk]
+    token = Job.objects.get(pk=jobs[0].pk).lease_token
+    assert starts[0] == ["run_job", str(jobs[0].pk), "--token", token]
+
+
+def test_runners_of_another_dispatcher_on_this_machine_count(starts: list[list[str]]) -> None:
+    make_jobs(2)
+    Dispatcher(DispatchOptions(limit=lambda: 1)).step()
+    Dispatcher(DispatchOptions(limit=lambda: 1)).step()
+    assert len(jobs_started(starts)) == 1
+
+
+def test_the_job_of_a_child_that_ended_without_a_word_goes_back(starts: list[list[str]]) -> None:
+    (job,) = make_jobs(1)
+    _CODE[0] = _ENDS
+    dispatcher = Dispatcher()
+    dispatcher.step()
+    dispatcher._jobs[0].child.process.wait()
+    with patch.object(dispatcher, "_start_jobs"):
+        dispatcher.step()
+    job.refresh_from_db()
+    assert (job.status, job.reason_code) == (JobStatus.QUEUED, "runner_lost")
+    assert dispatcher.is_idle
+
+
+def test_only_the_named_jobs_are_run(starts: list[list[str]]) -> None:
+    _first, second = make_jobs(2)
+    Dispatcher(DispatchOptions(limit=lambda: 5, only_jobs=[second.pk])).step()
+    assert jobs_started(starts) == [second.pk]
+
+
+def test_operations_have_a_limit_of_their_own(starts: list[list[str]]) -> None:
+    register_operation("dispatch-test", lambda _context: None)
+    for _ in range(3):
+        start_operation(kind="dispatch-test", title="x")
+    dispatcher = Dispatcher()
+    dispatcher.step()
+    assert [args[0] for args in starts] == ["run_operation"] * dispatch.OPERATION_LIMIT
+    Dispatcher(DispatchOptions(has_operations=False)).step()
+    assert len(starts) == dispatch.OPERATION_LIMIT
+
+
+def test_a_consumer_has_a_pulse_and_a_runner_in_waiting(starts: list[list[str]]) -> None:
+    dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
+    with patch.object(dispatcher, "_start_periodic"):
+        dispatcher.step()
+        assert starts == [["run_job", "--spare"]]
+        assert Heartbeat.objects.filter(name__startswith="consumer:").exists()
+        (job,) = make_jobs(1)
+        dispatcher.step()
+    assert len(starts) == 1  # the waiting one took the job
+    job.refresh_from_db()
+    assert job.status == JobStatus.RUNNING
+    dispatcher._say_goodbye()
+    assert not Heartbeat.objects.exists()
+
+
+def test_a_dead_runner_in_waiting_is_replaced_and_costs_no_job(starts: list[list[str]]) -> None:
+    _CODE[0] = _ENDS
+    dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
+    with patch.object(dispatcher, "_start_periodic"):
+        dispatcher.step()
+        assert dispatcher._spare
+        dispatcher._spare.process.wait()
+        (job,) = make_jobs(1)
+        dispatcher.step()
+    assert jobs_started(starts) == [job.pk]
+
+
+def test_at_the_end_stubborn_children_are_killed_and_their_jobs_go_back(
+    starts: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "GOODBYE_S", 0.2)
+    (job,) = make_jobs(1)
+    _CODE[0] = _STUBBORN
+    dispatcher = Dispatcher()
+    dispatcher.step()
+    child = dispatcher._jobs[0].child
+    dispatcher._say_goodbye()
+    assert child.has_ended
+    job.refresh_from_db()
+    assert job.status == JobStatus.QUEUED
+
+
+def test_at_the_end_a_runner_that_swaps_is_left_to_finish(
+    starts: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "GOODBYE_S", 0.2)
+    (job,) = make_jobs(1)
+    _CODE[0] = _STUBBORN
+    dispatcher = Dispatcher()
+    dispatcher.step()
+    open_journal(job, JournalState.SWAPPING)
+    dispatcher._say_goodbye()
+    assert not dispatcher._jobs[0].child.has_ended
+    job.refresh_from_db()
+    assert job.status == JobStatus.RUNNING
+
+
+def test_a_database_that_is_away_is_waited_for(
+    starts: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher = Dispatcher()
+    with (
+        patch.object(dispatcher, "step", side_effect=OperationalError("gone")),
+        patch("transcode.queue.dispatch.connection.close"),
+        patch("transcode.queue.dispatch.close_old_connections"),
+    ):
+        dispatcher._step_safely()
+    assert "the database is not there" in caplog.text
+
+
+def test_a_program_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    dispatcher = Dispatcher()
+    with (
+        patch.object(dispatcher, "step", side_effect=OSError("no more processes")),
+        patch("transcode.queue.dispatch.close_old_connections"),
+    ):
+        dispatcher._step_safely()
+    assert "trying again" in caplog.text
+
+
+def test_a_child_that_could_not_be_started_leaves_no_pipe_open() -> None:
+    import os
+
+    before = len(os.listdir("/proc/self/fd"))
+    with patch("subprocess.Popen", side_effect=OSError), pytest.raises(OSError, match=r"^$"):
+        start_command(["run_job"])
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_good_children_end_with_their_pipe(starts: list[list[str]]) -> None:
+    child = vars(dispatch)["start_command"](["x"])  # the stand-in of the fixture
+    assert child.send("17 token")
+    say_goodbye([child], patience_s=20)
+    assert child.process.returncode == 0
+    assert not child.send("too late")
+    force_end([child])

@@ -1,0 +1,86 @@
+"""Several processes at one queue, on SQLite and on PostgreSQL: each job is had once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.services import make_database, postgresql_address  # noqa: F401  # a fixture
+from tests.transcode.live_queue import LiveQueue, live_queue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Instance
+
+JOBS = 60
+_MAKE = f"""
+from tests.transcode.makers import make_jobs
+make_jobs({JOBS})
+"""
+_CLAIM = """
+from mediaflow.base.leases import own_identity
+from mediaflow.base.db_retry import retry_on_busy
+from transcode.queue import job_queue
+while claim := retry_on_busy(lambda: job_queue.claim_next(own_identity())):
+    assert job_queue.beat(claim.job_id, claim.token)
+    print("claimed", claim.job_id, flush=True)
+    if claim.job_id % 3:
+        assert job_queue.finish_job(claim.job_id, token=claim.token, status="completed")
+"""
+_OPERATIONS = """
+from mediaflow.base.operations import register_operation, start_operation
+register_operation("race", lambda context: None)
+print("operation", start_operation(kind="race", title="x", lock_key="one").pk)
+"""
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service("postgresql"))]
+)
+def racers(
+    request: pytest.FixtureRequest, instance: Instance, tmp_path: Path
+) -> Iterator[LiveQueue]:
+    """An instance on either database."""
+    if request.param == "postgresql":
+        address = request.getfixturevalue("postgresql_address")
+        instance.env["MEDIAFLOW_DATABASE_URL"] = make_database(address, f"mf{uuid4().hex}")
+        result = instance.run("migrate", "--verbosity", "0")
+        assert result.returncode == 0, result.stderr
+    with live_queue(instance, tmp_path / "films") as queue:
+        yield queue
+
+
+def printed(queue: LiveQueue, code: str, processes: int, word: str) -> list[int]:
+    """Run the same code in several processes at once; the numbers that they print after a word."""
+    running = [queue.start("shell", "--no-imports", "-c", code) for _ in range(processes)]
+    texts = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * processes, texts
+    lines = [line.split() for text in texts for line in text.splitlines()]
+    return [int(line[1]) for line in lines if line and line[0] == word]
+
+
+def test_processes_that_claim_at_once_get_each_job_once(racers: LiveQueue) -> None:
+    racers.shell(_MAKE)
+    claimed = printed(racers, _CLAIM, 4, "claimed")
+    assert sorted(claimed) == list(range(1, JOBS + 1))
+
+
+def test_processes_that_start_one_operation_get_the_same(racers: LiveQueue) -> None:
+    started = printed(racers, _OPERATIONS, 4, "operation")
+    assert len(started) == 4
+    assert len(set(started)) == 1
+
+
+@pytest.mark.ffmpeg
+def test_a_film_is_optimised_on_either_database(racers: LiveQueue) -> None:
+    racers.prepare(1)
+    result = racers.instance.run("work", "--drain", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["completed"] == 1
+    (job,) = json.loads(racers.instance.run("jobs", "--json").stdout)["jobs"]
+    assert (job["state"], bool(job["trash_path"])) == ("completed", True)

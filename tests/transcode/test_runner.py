@@ -1,0 +1,398 @@
+"""One attempt: how each end of a phase becomes one status change, and what the timer does."""
+
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from library.models import Library
+from tests.transcode.makers import claim, make_file, make_job, make_library
+from transcode.models import Job, JobAttempt, JobPhase, JobStatus, OutputMode
+from transcode.outcomes import (
+    JobCancelled,
+    JobFailed,
+    JobHandedBack,
+    JobHeld,
+    JobOutcome,
+    JobSkipped,
+    JobWaits,
+    LeaseLost,
+)
+from transcode.queue import disk_space, job_queue
+from transcode.running import runner
+from transcode.running.attempt_log import MAX_BYTES, AttemptLog
+from transcode.running.context import PhaseProgress, RunContext
+from transcode.running.control import RunControl
+from transcode.running.runner import Runner
+from transcode.running.work_folders import make_work_folder, remove_work_folder, sweep_work_folders
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    root = tmp_path / "films"
+    root.mkdir()
+    (root / "a.mkv").write_bytes(b"x" * 1000)
+    return make_library(root=bytes(root))
+
+
+@pytest.fixture
+def running(library: Library, settings: Any, tmp_path: Path) -> tuple[Job, str]:
+    """A claimed job of a film that is on disk, and its token."""
+    settings.WORK_DIR = tmp_path / "work"
+    job = make_job(make_file(library))
+    return job, claim(job).token
+
+
+def run_with(running: tuple[Job, str], end: BaseException | None) -> Job:
+    """Run the attempt; its first phase ends so (None: nothing is raised)."""
+    job, token = running
+    log = AttemptLog(JobAttempt.objects.get(lease_token=token).log_name)
+    attempt = Runner(job.pk, token, RunControl(job.pk, token), log)
+    with (
+        patch.object(runner, "marker_matches", return_value=True),
+        patch.object(Runner, "_prepare", side_effect=end),
+        patch.object(Runner, "_encode", return_value=Path("unused")),
+        patch.object(Runner, "_verify"),
+        patch.object(Runner, "_publish", side_effect=lambda *_: _complete(job, token)),
+    ):
+        attempt.run()
+    log.close()
+    job.refresh_from_db()
+    return job
+
+
+def _complete(job: Job, token: str) -> None:
+    job_queue.finish_job(job.pk, token=token, status=JobStatus.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "is_counted", "keeps_folder"),
+    [
+        (None, "completed", True, False),
+        (JobSkipped("not_worth_it", "Too little."), "skipped", True, False),
+        (JobFailed("verify_frames", "Frames are lost."), "failed", True, False),
+        (JobFailed("crash", "Perhaps.", is_retryable=True), "retry_wait", True, True),
+        (JobHeld("tiny", "Look."), "held", True, True),
+        (JobWaits("disk_full", "Full.", delay_s=30), "retry_wait", False, True),
+        (JobCancelled("cancelled", "Cancelled."), "cancelled", True, False),
+        (JobHandedBack("paused", "Paused."), "queued", False, True),
+        (ZeroDivisionError("bug"), "retry_wait", True, True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+def test_every_end_of_a_phase_is_one_status_change(
+    running: tuple[Job, str],
+    outcome: BaseException | None,
+    status: str,
+    is_counted: bool,
+    keeps_folder: bool,
+) -> None:
+    job = run_with(running, outcome)
+    assert job.status == status
+    attempt = JobAttempt.objects.get()
+    assert (attempt.outcome, attempt.is_counted) == (status, is_counted)
+    assert "plan" in attempt.phase_seconds
+    assert make_folder(job).exists() == keeps_folder
+    if isinstance(outcome, JobOutcome):
+        assert (job.reason_code, job.reason) == (outcome.reason_code, outcome.reason)
+
+
+@pytest.mark.parametrize("code", ["source_changed", "verify_source_changed"])
+def test_what_was_encoded_from_a_film_that_changed_goes(
+    running: tuple[Job, str], code: str
+) -> None:
+    job = run_with(running, JobFailed(code, "Changed.", is_retryable=True))
+    assert job.status == "retry_wait"
+    assert not make_folder(job).exists()
+
+
+def test_a_lost_job_removes_nothing_of_the_next_one(running: tuple[Job, str]) -> None:
+    job, token = running
+    Job.objects.update(lease_token="theirs")
+    make_work_folder(job.uuid)
+    run_with((job, token), JobFailed("source_changed", "Changed.", is_retryable=True))
+    assert make_folder(job).exists()
+
+
+def make_folder(job: Job) -> Path:
+    from django.conf import settings
+
+    return Path(settings.WORK_DIR) / "jobs" / str(job.uuid)
+
+
+def test_a_bug_is_in_the_log_with_its_traceback(running: tuple[Job, str]) -> None:
+    job = run_with(running, ZeroDivisionError("bug"))
+    assert job.reason_code == "internal_error"
+    text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
+    assert "Traceback" in text
+    assert "ZeroDivisionError: bug" in text
+
+
+def test_an_attempt_whose_lease_is_lost_writes_nothing(running: tuple[Job, str]) -> None:
+    job, token = running
+    Job.objects.update(lease_token="theirs")
+    job = run_with((job, token), LeaseLost("lease_lost", "Lost."))
+    assert (job.status, job.lease_token, job.reason) == ("running", "theirs", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"is_enabled": False}, "held", "library_disabled"),
+        ({"frozen_reason": "Too much is gone."}, "retry_wait", "library_frozen"),
+    ],
+)
+def test_a_library_that_is_off_or_frozen_stops_its_jobs(
+    running: tuple[Job, str], change: dict[str, Any], status: str, code: str
+) -> None:
+    Library.objects.update(**change)
+    job = run_with(running, None)
+    assert (job.status, job.reason_code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(False, "retry_wait"), (OSError(5, "I/O error"), "retry_wait")]
+)
+def test_a_mount_that_is_away_is_waited_for_without_a_try(
+    running: tuple[Job, str], answer: Any, status: str
+) -> None:
+    job, token = running
+    effect = {"side_effect": answer} if isinstance(answer, OSError) else {"return_value": answer}
+    log = AttemptLog("x.log")
+    with patch.object(runner, "marker_matches", **effect):
+        Runner(job.pk, token, RunControl(job.pk, token), log).run()
+    log.close()
+    job.refresh_from_db()
+    assert (job.status, job.reason_code, job.attempt) == (status, "mount_missing", 0)
+
+
+def test_a_film_that_is_gone_is_a_failure_and_a_row_that_is_gone_a_skip(
+    running: tuple[Job, str], library: Library
+) -> None:
+    (Path(library.root) / "a.mkv").unlink()
+    assert run_with(running, None).reason_code == "source_missing"
+    other = make_job(make_file(library, "b.mkv"))
+    token = claim(other).token
+    Job.objects.filter(pk=other.pk).update(file=None)
+    assert run_with((other, token), None).reason_code == "file_gone"
+
+
+def test_a_preset_that_cannot_be_read_fails_the_job(running: tuple[Job, str]) -> None:
+    Job.objects.update(preset_spec={"container": "vhs"})
+    assert run_with(running, None).reason_code == "preset_invalid"
+
+
+@pytest.fixture
+def control(running: tuple[Job, str]) -> RunControl:
+    job, token = running
+    return RunControl(job.pk, token)
+
+
+def test_orders_are_seen_at_the_next_tick(control: RunControl) -> None:
+    control.tick()
+    control.checkpoint()
+    Job.objects.update(cancel_requested_at=timezone.now())
+    control.tick()
+    with pytest.raises(JobCancelled):
+        control.checkpoint()
+
+
+def test_a_pause_counts_only_once_recovery_is_over(control: RunControl) -> None:
+    Job.objects.update(is_paused=True)
+    control.tick()
+    control.checkpoint()
+    control.follow_pause()
+    with pytest.raises(JobHandedBack, match="paused"):
+        control.checkpoint()
+
+
+def test_a_shutdown_hands_back(control: RunControl) -> None:
+    control.request_hand_back("Stopped.")
+    control.request_hand_back("Again.")
+    with pytest.raises(JobHandedBack, match="Stopped"):
+        control.checkpoint()
+
+
+@pytest.mark.parametrize("lose", [{"lease_token": "theirs"}, {"status": "queued"}])
+def test_a_lease_that_is_gone_stops_everything(control: RunControl, lose: dict[str, str]) -> None:
+    Job.objects.update(**({"lease_token": ""} | lose))
+    control.tick()
+    with pytest.raises(LeaseLost):
+        control.checkpoint()
+    with pytest.raises(LeaseLost):
+        control.enter(JobPhase.ENCODE)
+
+
+def test_progress_is_written_once_and_only_when_it_changed(
+    control: RunControl, django_assert_num_queries: Any
+) -> None:
+    control.report(PhaseProgress(pct=10.0, fps=3.0))
+    control.report(PhaseProgress(pct=20.0, fps=4.0, note="x" * 500))
+    control.tick()
+    job = Job.objects.get()
+    assert (job.progress_pct, job.fps, len(job.progress_note), job.progress_seq) == (20, 4, 200, 1)
+    with django_assert_num_queries(1):  # the look for orders
+        control.tick()
+
+
+def test_a_busy_database_costs_one_tick(control: RunControl) -> None:
+    control.report(PhaseProgress(pct=10.0))
+    with (
+        patch.object(job_queue, "write_running", side_effect=OperationalError("locked")),
+        patch("transcode.running.control.connection.close"),  # the test's own transaction lives on
+    ):
+        control.tick()
+    control.checkpoint()
+    control.tick()
+    assert Job.objects.get().progress_pct == 10
+
+
+def test_a_phase_begins_with_fresh_progress(control: RunControl) -> None:
+    Job.objects.update(progress_pct=99.0, fps=1.0)
+    control.enter(JobPhase.VERIFY)
+    job = Job.objects.get()
+    assert (job.phase, job.progress_pct, job.fps) == ("verify", None, None)
+
+
+_Disk = namedtuple("_Disk", "f_bavail f_blocks f_frsize")
+
+
+def reserve(running: tuple[Job, str], free: int, upper: int = 100, total: int = 10**6) -> None:
+    job, token = running
+    disk = _Disk(free, total, 1)
+    with patch.object(os, "statvfs", return_value=disk):
+        disk_space.reserve_space(
+            job.pk,
+            token,
+            upper_bytes=upper,
+            work_dir=Path("/tmp"),
+            target_dir=bytes(Path(job.file.library.root)) if job.file else b"/",
+        )
+
+
+def test_space_is_reserved_for_work_and_target(running: tuple[Job, str]) -> None:
+    reserve(running, free=100_000)
+    job = Job.objects.get()
+    assert (job.work_reserved_bytes, job.target_reserved_bytes) == (200, 100)
+    assert job.work_fs == str(Path("/tmp").stat().st_dev)
+
+
+@pytest.mark.parametrize(("free", "fits"), [(50_299, False), (50_300, True)])
+def test_a_job_starts_only_if_work_target_and_reserve_fit(
+    running: tuple[Job, str], free: int, fits: bool
+) -> None:
+    # One disk: twice the output to work in, once at the target, and 5 % of it stay free.
+    try:
+        reserve(running, free)
+    except JobWaits as waits:
+        assert not fits
+        assert waits.reason_code == "disk_full"
+        assert "starts when there is room" in waits.reason
+    else:
+        assert fits
+
+
+def test_what_running_jobs_reserved_is_not_given_twice(
+    running: tuple[Job, str], library: Library
+) -> None:
+    reserve(running, free=50_599)
+    other = make_job(make_file(library, "b.mkv"))
+    with pytest.raises(JobWaits, match="running jobs may take"):
+        reserve((other, claim(other).token), free=50_599)
+    _complete(*running)
+    other.refresh_from_db()
+    reserve((other, other.lease_token), free=50_599)
+
+
+def test_a_lost_lease_reserves_nothing(running: tuple[Job, str]) -> None:
+    with pytest.raises(LeaseLost):
+        reserve((running[0], "stale"), free=100_000)
+
+
+def test_a_target_that_cannot_be_reached_fails_for_now(running: tuple[Job, str]) -> None:
+    job, token = running
+    with pytest.raises(JobFailed) as caught:
+        disk_space.reserve_space(
+            job.pk, token, upper_bytes=1, work_dir=Path("/tmp"), target_dir=b"/no/such"
+        )
+    assert caught.value.is_retryable
+
+
+def test_work_folders_of_ended_jobs_are_swept_and_nothing_else(
+    running: tuple[Job, str], library: Library, settings: Any
+) -> None:
+    ended = make_job(make_file(library, "b.mkv"), "failed")
+    keeps = make_job(make_file(library, "c.mkv"), "failed", kept_output_raw=b"/kept.mkv")
+    for job in (running[0], ended, keeps):
+        (make_work_folder(job.uuid) / "part").touch()
+    jobs = Path(settings.WORK_DIR) / "jobs"
+    (jobs / "not ours").mkdir()
+    assert sweep_work_folders() == 1
+    assert {path.name for path in jobs.iterdir()} == {
+        str(running[0].uuid),
+        str(keeps.uuid),
+        "not ours",
+    }
+    remove_work_folder(ended.uuid)  # gone already
+
+
+def test_a_link_in_the_work_directory_is_not_followed(
+    library: Library, settings: Any, tmp_path: Path
+) -> None:
+    settings.WORK_DIR = tmp_path / "work"
+    job = make_job(make_file(library), "failed")
+    (tmp_path / "work" / "jobs").mkdir(parents=True)
+    (tmp_path / "work" / "jobs" / str(job.uuid)).symlink_to(library.root)
+    sweep_work_folders()
+    assert (Path(library.root) / "a.mkv").exists()
+
+
+def test_a_work_folder_that_cannot_be_made_is_waited_for(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings.WORK_DIR = tmp_path / "file"
+    import uuid
+
+    with pytest.raises(JobWaits, match="MEDIAFLOW_WORK_DIR"):
+        make_work_folder(uuid.uuid4())
+    assert sweep_work_folders() == 0
+
+
+def test_the_log_of_an_attempt_is_bounded_and_its_loss_costs_nothing(
+    settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    log = AttemptLog("a.log")
+    log("two\nlines \udcff")
+    for _ in range(12):
+        log("x" * (MAX_BYTES // 10))
+    log.close()
+    log("after the end")
+    text = log.path.read_text()
+    assert [line[20:] for line in text.splitlines()[:2]] == ["two", "lines \\udcff"]
+    assert text.count("the log ends here") == 1
+    assert len(text) < MAX_BYTES + 1000
+    (tmp_path / "logs" / "jobs" / "b.log").mkdir()
+    AttemptLog("b.log")("lost")
+
+
+def target(job: Job, mode: str) -> bytes:
+    job.output_mode, job.output_dir_raw = mode, b"/out"
+    context = object.__new__(RunContext)
+    context.source = b"/films/a.mkv"
+    return runner._target_folder(job, context)
+
+
+def test_the_new_film_goes_where_the_job_says(running: tuple[Job, str]) -> None:
+    job, _token = running
+    assert target(job, OutputMode.REPLACE) == b"/films"
+    assert target(job, OutputMode.BESIDE) == b"/films"
+    assert target(job, OutputMode.FOLDER) == b"/out"

@@ -1,0 +1,232 @@
+"""The queue page: what it shows, how little it asks the database, when it answers 204."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from tests.transcode.web import rows
+from transcode import services
+from transcode.models import Job, JobStatus
+from transcode.pages.live import live_parts
+from transcode.pages.waiting_list import WaitingCursor, read_cursor, read_waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+    from pytest_django import DjangoAssertNumQueries
+
+    from mediaflow.accounts.models import User
+
+HTMX = {"HX-Request": "true"}
+
+
+def text_of(client: Client, name: str = "queue", query: str = "") -> str:
+    live_parts.clear()
+    return client.get(reverse(f"transcode:{name}") + query).content.decode()
+
+
+def test_a_running_job_shows_its_figures(page: Client) -> None:
+    rows.make_job(
+        JobStatus.RUNNING,
+        title="Hollow Meridian",
+        progress_pct=64.0,
+        fps=49.0,
+        speed=2.04,
+        eta_s=1740,
+        bytes_so_far=26 * rows.GB,
+        predicted_bytes=41 * rows.GB,
+        progress_note="136,320 of 212,910 frames",
+    )
+    text = text_of(page)
+    for shown in ("Hollow Meridian", "64", "49.0", "2.0×", "29\u00a0min left", "26.0", "41.0"):
+        assert shown in text, shown
+    assert 'aria-current="step"' in text
+    assert "136,320 of 212,910 frames" in text
+
+
+def test_unknown_progress_is_never_printed_as_zero(page: Client) -> None:
+    rows.make_job(JobStatus.RUNNING, progress_pct=None)
+    text = text_of(page, "queue_running")
+    assert "<b>0" not in text
+    assert "None" not in text
+    assert "<progress max" in re.sub(r"\s+", " ", text)
+
+
+def test_a_retry_says_when_and_why(page: Client) -> None:
+    rows.make_job(
+        JobStatus.RETRY_WAIT,
+        reason="The disk is full.",
+        not_before=timezone.now() + timedelta(minutes=5),
+        attempt=1,
+    )
+    text = text_of(page)
+    assert "again" in text
+    assert "The disk is full." in text
+
+
+def test_a_held_job_says_what_is_needed_and_can_be_let_go(page: Client) -> None:
+    job = rows.make_job(JobStatus.HELD, reason="Look at it first.")
+    text = text_of(page)
+    assert "Needs you" in text
+    assert "Look at it first." in text
+    assert reverse("transcode:job_retry", args=[job.pk]) in text
+
+
+def test_a_viewer_sees_everything_and_may_press_nothing(
+    client_for: Callable[[User], Client], viewer: User
+) -> None:
+    rows.make_job(JobStatus.RUNNING)
+    rows.make_job(JobStatus.HELD)
+    rows.make_job()
+    text = text_of(client_for(viewer))
+    main = text[text.index('<main id="main"') : text.index("</main>")]
+    assert "queue/pause" not in main
+    assert "job_cancel" not in main
+    assert "data-grip" not in main
+    assert main.count("<button") == 0
+
+
+def test_the_waiting_list_is_in_the_order_of_the_queue(db: None) -> None:
+    low = rows.make_job(priority=-1, position=1)
+    second = rows.make_job(position=20)
+    first = rows.make_job(JobStatus.RETRY_WAIT, position=10)
+    urgent = rows.make_job(priority=5, position=99)
+    found = [row.id for row in read_waiting().rows]
+    assert found == [urgent.pk, first.pk, second.pk, low.pk]
+
+
+def test_pages_of_the_waiting_list_join_without_gap_or_repeat(db: None) -> None:
+    jobs = [rows.make_job(priority=n % 3, position=n // 2) for n in range(11)]
+    Job.objects.filter(pk__in=[job.pk for job in jobs[:4]]).update(status=JobStatus.RETRY_WAIT)
+    seen: list[int] = []
+    cursor: WaitingCursor | None = None
+    for _ in range(9):
+        page = read_waiting(cursor, rows=3)
+        seen += [row.id for row in page.rows]
+        assert [row.place for row in page.rows] == list(
+            range(len(seen) - len(page.rows) + 1, len(seen) + 1)
+        )
+        if not page.next_cursor:
+            break
+        cursor = read_cursor(page.next_cursor)
+    ordered = Job.objects.order_by("-priority", "position", "id").values_list("pk", flat=True)
+    assert seen == list(ordered)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.2.3", "1.2.3.-4", "9" * 100, "1.2.3.4.5", "a.b.c.d"])
+def test_a_cursor_nobody_wrote_is_the_first_page(text: str) -> None:
+    assert read_cursor(text) is None
+
+
+def test_the_page_asks_as_often_for_many_jobs_as_for_few(
+    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(3):
+        rows.make_job(JobStatus.RUNNING)
+        rows.make_job(JobStatus.HELD)
+        rows.make_job()
+        rows.make_job(JobStatus.COMPLETED)
+    text_of(page)
+    live_parts.clear()
+    with django_assert_max_num_queries(40) as few:
+        page.get(reverse("transcode:queue"))
+    for _ in range(12):
+        rows.make_job(JobStatus.RUNNING)
+        rows.make_job(JobStatus.HELD)
+        rows.make_job()
+        rows.make_job(JobStatus.COMPLETED)
+    live_parts.clear()
+    with django_assert_max_num_queries(len(few)):
+        page.get(reverse("transcode:queue"))
+
+
+FRAGMENTS = ("queue_running", "queue_waiting", "queue_side", "dock")
+
+
+def version_in(text: str) -> str:
+    found = re.search(r"[?&]v=([0-9a-f]{16})", text)
+    assert found, text[:400]
+    return found.group(1)
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_a_poll_of_what_did_not_change_is_empty(page: Client, name: str) -> None:
+    rows.make_job(JobStatus.RUNNING)
+    rows.make_job()
+    version = version_in(text_of(page, name))
+    live_parts.clear()
+    again = page.get(reverse(f"transcode:{name}"), {"v": version}, headers=HTMX)
+    assert again.status_code == 204
+    assert again.content == b""
+
+
+@pytest.mark.parametrize("name", ["queue_running", "dock"])
+def test_progress_is_a_new_version(page: Client, name: str) -> None:
+    job = rows.make_job(JobStatus.RUNNING, progress_pct=10.0)
+    version = version_in(text_of(page, name))
+    Job.objects.filter(pk=job.pk).update(progress_pct=20.0, progress_seq=2)
+    live_parts.clear()
+    assert page.get(reverse(f"transcode:{name}"), {"v": version}).status_code == 200
+
+
+def test_moving_and_pausing_are_new_versions_of_the_waiting_list(page: Client) -> None:
+    first, second = rows.make_job(), rows.make_job()
+    seen = {version_in(text_of(page, "queue_waiting"))}
+    services.move_job(second.pk, actor=None, before=first.pk)
+    seen.add(version_in(text_of(page, "queue_waiting")))
+    services.pause_job(first.pk, actor=None)
+    seen.add(version_in(text_of(page, "queue_waiting")))
+    assert len(seen) == 3
+
+
+def test_a_poll_within_a_second_asks_for_nothing_but_the_reader(
+    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    rows.make_job(JobStatus.RUNNING)
+    page.get(reverse("transcode:queue_running"))
+    with django_assert_max_num_queries(2):
+        page.get(reverse("transcode:queue_running"))
+
+
+def test_every_reader_gets_a_token_of_their_own(
+    client_for: Callable[[User], Client], operator: User, admin_user: User
+) -> None:
+    rows.make_job(JobStatus.RUNNING)
+    tokens = set()
+    for user in (operator, admin_user):
+        text = client_for(user).get(reverse("transcode:queue_running")).content.decode()
+        assert "csrf-token-of-the-reader" not in text
+        tokens.update(re.findall(r'csrfmiddlewaretoken" value="(\w+)"', text))
+    assert len(tokens) == 2
+
+
+def test_the_poll_brings_the_line_under_the_heading_along_but_the_page_has_it_once(
+    page: Client,
+) -> None:
+    rows.make_job(JobStatus.RUNNING)
+    assert text_of(page).count('id="queue-summary"') == 1
+    assert 'hx-swap-oob="true"' in text_of(page, "queue_running")
+
+
+def test_the_dock_is_hidden_and_slow_when_there_is_nothing(page: Client) -> None:
+    text = text_of(page, "dock")
+    assert "every 15s" in text
+    assert "hidden" in text
+    rows.make_job(JobStatus.RUNNING)
+    assert "every 3s" in text_of(page, "dock")
+
+
+def test_done_today_counts_what_is_not_undone(page: Client) -> None:
+    rows.make_job(JobStatus.COMPLETED)
+    rows.make_job(JobStatus.COMPLETED, undone_at=timezone.now())
+    rows.make_job(JobStatus.COMPLETED, finished_at=timezone.now() - timedelta(days=3))
+    text = text_of(page, "queue_side")
+    assert "1 done" in text
+    assert "6.0\u00a0GB smaller" in text
