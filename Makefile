@@ -41,10 +41,11 @@ lint: $(VENV)/.dev-stamp
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	MEDIAFLOW_PUBLIC_URL=https://mediaflow.example $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-# Needs uv (`pip install uv`). Lock files carry hashes and name no package index.
+# Needs uv (`pip install uv`). Lock files carry hashes and name no package index. Extras are kept:
+# pip refuses `coverage[toml]` beside a bare `coverage==` pin as soon as a newer release is out.
 lock:
-	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

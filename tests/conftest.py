@@ -52,6 +52,17 @@ def find_postgresql_bin() -> Path | None:
     return next((c for c in candidates if (c / "initdb").exists()), None)
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """What one test left in the caches of the process is forgotten before the next."""
+    from django.core.cache import cache
+
+    from transcode.pages.live import live_parts
+
+    cache.clear()
+    live_parts.forget()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in item.iter_markers("service"):

@@ -13,6 +13,7 @@ from django.urls import reverse
 from library.models import FileTag, Library, MediaProbe, Tag
 from mediaflow.base.models import Operation
 from tests.library.file_rows import make_file, make_library
+from transcode.pages.live import live_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +147,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     for batch in range(2):
         for url in ("/library/?sort=-size", "/library/?codec=h264"):
             viewer_client.get(url)
+            live_parts.forget()  # the sidebar's counts are kept for a second, on any machine
             with CaptureQueriesContext(connection) as queries:
                 viewer_client.get(url)
             counts.append(len(queries))

@@ -1,4 +1,4 @@
-"""Pages of the queue: what one test rendered is forgotten before the next."""
+"""Pages of the queue."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from transcode.pages.live import live_parts
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.test import Client
 
     from mediaflow.accounts.models import User
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    live_parts.forget()
 
 
 @pytest.fixture
