@@ -22,7 +22,7 @@ class TranscodeConfig(AppConfig):
 
         from mediaflow.base.operations import register_operation
         from transcode.pages import hooks as page_hooks
-        from transcode.planning.savings_hook import estimate_for_files
+        from transcode.prediction.savings_hook import estimate_for_files
         from transcode.presets.builtin import sync_after_migrate
         from transcode.queue import bulk_work, job_queue
 

@@ -9,7 +9,7 @@ from mediaflow.base.film_hooks import SavingsEstimate, total_savings
 from transcode.models import OutputMode, Preset
 from transcode.pages.stream_words import TrackRow, planned_tracks
 from transcode.planning.dry_run import dry_run
-from transcode.planning.savings_hook import estimate_file
+from transcode.prediction.savings_hook import estimate_file
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.queue.enqueue import REASONS, EnqueueOrder, count_verdicts, find_eligible
 

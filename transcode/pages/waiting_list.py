@@ -17,7 +17,7 @@ from django.urls import reverse
 from transcode.models import Job, JobStatus
 from transcode.pages.job_words import badge_texts, film_name, predicted_saving, state_word
 from transcode.pages.queue_page import ROW_FIELDS, who_asked
-from transcode.planning.savings_hook import estimate_file
+from transcode.prediction.savings_hook import estimate_file
 from transcode.presets.spec import PresetProblem, PresetSpec
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
 from transcode.models import OutputMode
 from transcode.outcomes import JobFailed, JobOutcome
 from transcode.planning import refusals
-from transcode.planning.estimate import Estimate, estimate_size, facts_of_info
 from transcode.planning.packet_index import PacketIndex, StreamSpan, index_in_worker
 from transcode.planning.plan import make_plan
+from transcode.prediction.estimate import Estimate, estimate_size, facts_of_info
 from transcode.running.phases import display_command
 
 if TYPE_CHECKING:

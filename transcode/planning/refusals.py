@@ -22,8 +22,8 @@ from transcode.planning.model import Action, Plan, StreamKind
 if TYPE_CHECKING:
     from library.media_info import MediaInfo
     from library.models import MediaFile
-    from transcode.planning.estimate import Estimate
     from transcode.planning.packet_index import PacketIndex
+    from transcode.prediction.estimate import Estimate
     from transcode.presets.spec import PresetSpec
 
 # Same or newer generation: encoding into an older one again makes no sense at the same bit rate.

@@ -17,9 +17,9 @@ from transcode.encoding.ffmpeg import FfmpegMissing, ffmpeg_argv, find_ffmpeg, s
 from transcode.models import Job
 from transcode.outcomes import JobFailed, JobSkipped, JobWaits
 from transcode.planning import refusals
-from transcode.planning.estimate import Estimate, estimate_size, facts_of_info
 from transcode.planning.packet_index import PacketIndex, index_in_worker
 from transcode.planning.plan import make_plan
+from transcode.prediction.estimate import Estimate, estimate_size, facts_of_info
 from transcode.running.context import PhaseProgress
 
 if TYPE_CHECKING:

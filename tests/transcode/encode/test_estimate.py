@@ -7,7 +7,7 @@ import pytest
 from library.models import MediaFile
 from mediaflow.base.film_hooks import estimate_savings
 from tests.transcode.encode.films import AV1, COPY, X264, X265, audio, film, video
-from transcode.planning.estimate import FilmFacts, estimate_size, facts_of_file, facts_of_info
+from transcode.prediction.estimate import FilmFacts, estimate_size, facts_of_file, facts_of_info
 from transcode.presets.spec import AudioRule, PresetSpec, VideoRule
 
 HOUR_S = 3600.0

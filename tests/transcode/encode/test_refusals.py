@@ -16,7 +16,7 @@ from tests.transcode.encode.world import clip_world, make_world, run_phases
 from transcode.models import OutputMode
 from transcode.outcomes import JobFailed, JobHeld, JobOutcome, JobSkipped, JobWaits
 from transcode.planning import refusals
-from transcode.planning.estimate import estimate_size, facts_of_info
+from transcode.prediction.estimate import estimate_size, facts_of_info
 from transcode.running.phases import prepare
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mediaflow.base.film_hooks import SavingsEstimate
 from transcode.models import Preset
-from transcode.planning.estimate import estimate_size, facts_of_file
+from transcode.prediction.estimate import estimate_size, facts_of_file
 from transcode.presets.spec import PresetProblem, PresetSpec
 
 if TYPE_CHECKING:
