@@ -8,6 +8,7 @@ class LibraryConfig(AppConfig):
 
     def ready(self) -> None:
         from library.listing.bulk import OPERATION_KIND, run_bulk_change
+        from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
         from library.scanning.rechecks import RECHECK_KIND, run_recheck
         from library.scanning.rescans import periodic_tasks
@@ -20,5 +21,6 @@ class LibraryConfig(AppConfig):
         )
         register_operation(SCAN, run_scan_operation)
         register_operation(OPERATION_KIND, run_bulk_change)
+        register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
         register_hook("periodic_tasks", periodic_tasks)

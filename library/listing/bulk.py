@@ -49,9 +49,11 @@ class BulkResult:
     operation: Operation | None = None
 
 
-def apply_change(*, selection: FileSelection, change: BulkChange, actor: User) -> BulkResult:
-    """Do it now for up to 10,000 files, as an operation for more."""
-    described = selection.describe()
+def apply_change(
+    *, selection: FileSelection, change: BulkChange, actor: User, exact: int | None = None
+) -> BulkResult:
+    """Do it now for up to 10,000 files, as an operation for more (`exact`: counted before)."""
+    described = selection.describe(exact)
     record_audit(f"library.{change.verb}", actor=actor, subject=described)
     if selection.is_all and selection.count is None:
         operation = start_operation(

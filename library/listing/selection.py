@@ -56,9 +56,12 @@ class FileSelection:
             return found if found <= EXACT_UP_TO else None
         return self.queryset.count()
 
-    def describe(self) -> str:
-        """For a button or an audit line: "3 films", "10,000+ films that match size_min=20GB"."""
-        count = self.count
+    def describe(self, exact: int | None = None) -> str:
+        """For a button or an audit line: "3 films", "10,000+ films that match size_min=20GB".
+
+        `exact`: what an operation counted.
+        """
+        count = self.count if exact is None else exact
         figure = f"{EXACT_UP_TO:,}+" if count is None else f"{count:,}"
         noun, verb = ("film", "matches") if count == 1 else ("films", "match")
         condition = f" that {verb} {self.query}" if self.is_all and self.query else ""

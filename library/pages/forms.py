@@ -161,6 +161,7 @@ class TagForm(TagModelForm):
 class BulkTagForm(forms.Form):
     """A tag to put on a selection or to take off it; a new name makes a new tag."""
 
+    title = "Tag films"
     verb = forms.ChoiceField(
         label="What to do",
         choices=[("tag", "Add the tag"), ("untag", "Remove the tag")],
@@ -176,6 +177,9 @@ class BulkTagForm(forms.Form):
 
 
 class BulkIgnoreForm(forms.Form):
+    """Whether a selection is left out of everything."""
+
+    title = "Ignore films"
     verb = forms.ChoiceField(
         label="What to do",
         choices=[

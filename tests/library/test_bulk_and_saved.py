@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 
-from library.listing import bulk, selection
+from library.listing import bulk, exact_count, selection
+from library.listing.exact_count import COUNT_KIND
 from library.listing.selection import FileSelection, SelectionProblem, read_selection
 from library.models import FileTag, Library, MediaFile, SavedFilter, Tag
 from mediaflow.base.models import Operation
-from mediaflow.base.operations import run_operation_here
+from mediaflow.base.operations import request_cancel, run_operation_here
 from tests.library.file_rows import make_file, make_library
 
 if TYPE_CHECKING:
@@ -126,13 +129,86 @@ def test_ignoring_leaves_queued_films_alone_and_can_be_taken_back(
     assert ready.state == "new"
 
 
+def begin_count(client: Client, q: str = "") -> int:
+    """Open the preview of everything that matches; the number of the count that it began."""
+    page = client.post(reverse("library:bulk_ignore"), {"select": "all", "q": q})
+    counting = page.context["counting"]
+    assert counting.is_active
+    return int(counting.operation.pk)
+
+
+def test_more_than_the_limit_is_confirmed_only_with_exact_figures(
+    operator_client: Client, library: Library
+) -> None:
+    for number in range(5):
+        make_file(library, f"Film {number}", size_bytes=2_000_000_000)
+    make_file(library, "Other", video_codec="av1")
+    with (
+        mock.patch.object(selection, "EXACT_UP_TO", 3),
+        mock.patch.object(exact_count, "WINDOW_IDS", 2),
+    ):
+        number = begin_count(operator_client, "codec=h264")
+        here = f"/library/ignore/?select=all&q=codec%3Dh264&counted={number}"
+        early = operator_client.get(here).content.decode()
+        assert "Counting…" in early
+        assert "Do it for" not in early
+        assert "hx-get" in early[early.index('id="bulk-figures"') :]
+        assert here.replace("&", "&amp;") in early  # the way on without JavaScript
+        run_operation_here(Operation.objects.get(pk=number))
+        fragment = operator_client.get(here, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in fragment
+    assert "hx-get" not in fragment
+    assert "Do it for 5 films" in fragment
+    assert "<b>10.0</b>" in fragment
+    assert f'name="counted" value="{number}"' in fragment
+
+
+@pytest.mark.parametrize("counted", ["", "x", "999999", "9" * 40, "other", "old"])
+def test_without_the_count_of_exactly_this_nothing_is_changed(
+    operator_client: Client, library: Library, counted: str
+) -> None:
+    for number in range(4):
+        make_file(library, f"Film {number}")
+    with mock.patch.object(selection, "EXACT_UP_TO", 3):
+        if counted in {"other", "old"}:
+            number = begin_count(operator_client, "q=film" if counted == "other" else "")
+            run_operation_here(Operation.objects.get(pk=number))
+            if counted == "old":
+                long_ago = timezone.now() - timedelta(hours=1)
+                Operation.objects.filter(pk=number).update(finished_at=long_ago)
+            counted = str(number)
+        data = {"select": "all", "q": "", "verb": "ignore", "counted": counted}
+        answer = operator_client.post(reverse("library:bulk_ignore_apply"), data)
+    assert answer.status_code == 200
+    assert "Counting…" in answer.content.decode()
+    assert not Operation.objects.filter(kind=bulk.OPERATION_KIND).exists()
+    assert not MediaFile.objects.filter(state="ignored").exists()
+
+
+def test_a_count_that_was_stopped_can_be_begun_again(
+    operator_client: Client, library: Library, operator: User
+) -> None:
+    for number in range(4):
+        make_file(library, f"Film {number}")
+    with mock.patch.object(selection, "EXACT_UP_TO", 3):
+        number = begin_count(operator_client)
+        request_cancel(number, operator)
+        page = operator_client.get(f"/library/ignore/?select=all&q=&counted={number}")
+        text = page.content.decode()
+        assert "Not counted" in text
+        assert 'href="/library/ignore/?select=all&amp;q="' in text
+        assert begin_count(operator_client) != number
+
+
 def test_a_very_large_selection_becomes_an_operation(
     operator_client: Client, library: Library
 ) -> None:
     for number in range(5):
         make_file(library, f"Film {number}")
     with mock.patch.object(selection, "EXACT_UP_TO", 3), mock.patch.object(bulk, "BATCH_FILES", 2):
-        data = {"select": "all", "q": "", "verb": "ignore"}
+        run_operation_here(Operation.objects.get(pk=begin_count(operator_client)))
+        counted = Operation.objects.get(kind=COUNT_KIND)
+        data = {"select": "all", "q": "", "verb": "ignore", "counted": counted.pk}
         answer = operator_client.post(reverse("library:bulk_ignore_apply"), data)
         operation = Operation.objects.get(kind=bulk.OPERATION_KIND)
         assert answer["Location"] == f"/operations/{operation.pk}/"
@@ -149,7 +225,7 @@ def test_bulk_actions_need_an_operator_a_post_and_a_selection(
     url = reverse(f"library:{name}")
     assert client_for(viewer).post(url, {"ids": [1]}).status_code == 403
     client = client_for(operator)
-    assert client.get(url).status_code == 405
+    assert client.get(url).status_code == (405 if name.endswith("apply") else 302)
     if not name.endswith("apply"):
         assert client.post(url, {}).status_code == 302
         assert client.post(url, {"ids": ["x"]}).status_code == 302
