@@ -20,8 +20,8 @@ from mediaflow.diagnostics.patience import answer_within
 from mediaflow.disks import LOW_BYTES, measure
 from mediaflow.supervisor.database import has_pending_migrations
 from mediaflow.supervisor.preflight import network_file_system
+from transcode.encoders import ENCODERS
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
-from transcode.planning.encoders import ENCODERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from library.media_info import HdrKind
+from transcode.encoders import HdrMetadata
 from transcode.outcomes import JobSkipped
-from transcode.planning.encoders import HdrMetadata
 
 if TYPE_CHECKING:
     from library.media_info import VideoStream
-    from transcode.planning.encoders import VideoEncoder
+    from transcode.encoders import VideoEncoder
     from transcode.planning.model import ExpectedColor
     from transcode.presets.spec import VideoRule
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from library.media_info import TimingKind, VideoStream, resolution_class
+from transcode.encoders import ENCODERS, EncodeRequest, VideoEncoder, video_options
 from transcode.outcomes import JobSkipped
 from transcode.planning.colour import HD_LINES, ColourPlan, plan_colour, with_explicit_hd_colour
-from transcode.planning.encoders import ENCODERS, EncodeRequest, VideoEncoder, video_options
 from transcode.planning.model import Action, ExpectedColor, PlannedStream, StreamKind, VideoPlan
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from transcode.encoders import ENCODERS, H264_LEVELS
 from transcode.planning import containers
-from transcode.planning.encoders import ENCODERS, H264_LEVELS
 from transcode.planning.model import StreamKind
 
 CONTAINERS = ("keep", "mkv", "mp4", "webm")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from transcode.encoders import ENCODERS
 from transcode.planning.containers import CONTAINERS
-from transcode.planning.encoders import ENCODERS
 from transcode.planning.model import StreamKind
 from transcode.presets.builtin import BUILTIN_PRESETS
 from transcode.presets.spec import VIDEO_ENCODERS, AudioRule, PresetProblem, PresetSpec, VideoRule
