@@ -10,12 +10,16 @@ from mediaflow.base.admin_kinds import ReadOnlyAdmin, ReadOnlyInline
 from transcode.models import (
     Chunk,
     ChunkAttempt,
+    EncoderCheck,
     Job,
     JobAttempt,
     JobEvent,
     OutboxEntry,
+    Prediction,
     Preset,
     ProofRecord,
+    QualityProbe,
+    QualitySearch,
     Replacement,
     TrashEntry,
 )
@@ -123,3 +127,31 @@ class OutboxEntryAdmin(ReadOnlyAdmin):
     list_display = ("kind", "job", "attempts", "created_at", "done_at", "error")
     list_filter = ("kind",)
     ordering = ("-id",)
+
+
+@admin.register(QualitySearch)
+class QualitySearchAdmin(ReadOnlyAdmin):
+    list_display = ("encoder", "metric", "target", "ffmpeg_version", "created_at")
+    list_filter = ("encoder", "metric")
+    ordering = ("-id",)
+
+
+@admin.register(QualityProbe)
+class QualityProbeAdmin(ReadOnlyAdmin):
+    list_display = ("source_sha256", "crf", "created_at")
+    ordering = ("-id",)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ("job", "basis", "predicted_bytes", "actual_bytes", "error_pct", "is_in_range")
+    list_filter = ("basis", "encoder", "is_in_range")
+    list_select_related = ("job",)
+    ordering = ("-id",)
+
+
+@admin.register(EncoderCheck)
+class EncoderCheckAdmin(ReadOnlyAdmin):
+    list_display = ("server_name", "encoder", "device", "is_working", "reason", "checked_at")
+    list_filter = ("is_working",)
+    ordering = ("server_name", "encoder")

@@ -46,7 +46,15 @@ DOCK_JOBS: Final = 3
 # A sum over the waiting rows reads them whole: beyond this the page says how many, not how large.
 SUM_UP_TO: Final = 5_000
 # Columns that lists never read: whole plans and snapshots.
-HEAVY: Final = ("plan", "source_snapshot", "command", "kept_output_raw", "output_dir_raw")
+HEAVY: Final = (
+    "plan",
+    "source_snapshot",
+    "command",
+    "kept_output_raw",
+    "output_dir_raw",
+    "vmaf_curve",
+    "sample_frames",
+)
 FILE_FIELDS: Final = (
     *("id", "title", "year", "show_title", "season", "episode", "resolution", "video_codec"),
     *("hdr", "audio_label", "size_bytes", "duration_ms", "width", "height", "frame_rate_milli"),
