@@ -221,6 +221,8 @@ class Migration(migrations.Migration):
                 ('low_bytes', models.BigIntegerField()),
                 ('high_bytes', models.BigIntegerField()),
                 ('rule_bytes', models.BigIntegerField(default=0)),
+                ('plain_bytes', models.BigIntegerField(default=0)),
+                ('range_factor', models.FloatField(default=1.0)),
                 ('predicted_vmaf', models.FloatField(blank=True, null=True)),
                 ('predicted_seconds', models.FloatField(blank=True, null=True)),
                 ('actual_bytes', models.BigIntegerField(blank=True, null=True)),

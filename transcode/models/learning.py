@@ -75,6 +75,10 @@ class Prediction(models.Model):
     high_bytes = models.BigIntegerField()
     # What the rule of thumb said of the same film: learned ratios correct it.
     rule_bytes = models.BigIntegerField(default=0)
+    # Before what earlier jobs taught was applied, and how much that widened the range: the lesson
+    # is drawn from what a source says by itself, never from what was corrected already.
+    plain_bytes = models.BigIntegerField(default=0)
+    range_factor = models.FloatField(default=1.0)
     predicted_vmaf = models.FloatField(null=True, blank=True)
     predicted_seconds = models.FloatField(null=True, blank=True)
     actual_bytes = models.BigIntegerField(null=True, blank=True)
