@@ -16,7 +16,7 @@ from library.models import Availability, FileState, Library, MediaFile
 from library.probing.pool import Inspection, ProbePool, Request
 from library.scanning import guard as scan_guard
 from library.scanning.moves import pair_moves, size_of_lost
-from library.scanning.settle import QUIET_S, is_complete, is_fresh
+from library.scanning.settle import QUIET_S, is_complete, is_fresh, is_long_quiet
 from library.scanning.summary import ScanSummary
 from library.scanning.walk import (
     NEEDS_A_LOOK,
@@ -245,25 +245,30 @@ class _Scan:
 
     def _write_fresh(self, pool: ProbePool, fresh: list[FoundFile], walked_at: float) -> None:
         """Files changed within the settle window: complete ones are probed, growing ones wait."""
-        if not fresh:
+        quiet, restless = self._part_by(is_long_quiet, fresh)
+        self._inspect_and_write(pool, quiet)
+        if not restless:
             return
         while time.monotonic() - walked_at < QUIET_S:
             self.checkpoint()
             time.sleep(0.1)
-        now = time.time()
-        complete: list[FoundFile] = []
-        growing: list[FoundFile] = []
-        for file in fresh:
-            is_settled = is_complete(
-                self.root + b"/" + file.path_rel,
-                size_bytes=file.size_bytes,
-                mtime_ns=file.mtime_ns,
-                now_s=now,
-            )
-            (complete if is_settled else growing).append(file)
+        complete, growing = self._part_by(is_complete, restless)
         self._inspect_and_write(pool, complete)
         for file, inspection in self._inspect(pool, growing, wants_probe=False):
             self.writer.add(Sighting(file, inspection, is_growing=True))
+
+    def _part_by(
+        self, is_settled: Callable[..., bool], files: list[FoundFile]
+    ) -> tuple[list[FoundFile], list[FoundFile]]:
+        now = time.time()
+        parts: tuple[list[FoundFile], list[FoundFile]] = ([], [])
+        for file in files:
+            path = self.root + b"/" + file.path_rel
+            settled = is_settled(
+                path, size_bytes=file.size_bytes, mtime_ns=file.mtime_ns, now_s=now
+            )
+            parts[not settled].append(file)
+        return parts
 
     def _inspect(
         self,

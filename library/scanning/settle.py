@@ -1,8 +1,8 @@
 """Is a fresh file complete, or is somebody still writing it? (fault 20). No Django.
 
-A file changed within the settle window may be growing. It is taken early only when
-two looks agree and the kernel says that nobody has it open for writing; network file systems cannot
-say so, there the window is waited out.
+A file changed within the settle window may be growing. It is taken early only when the kernel says
+that nobody has it open for writing and nothing has touched it for QUIET_S: its times say so, or two
+looks so far apart agree. Network file systems know no writers, there the window is waited out.
 """
 
 from __future__ import annotations
@@ -19,6 +19,20 @@ def is_fresh(mtime_ns: int, *, now_s: float, settle_window_s: float) -> bool:
     long as it is no more than one window ahead."""
     age_s = now_s - mtime_ns / 1e9
     return -settle_window_s < age_s < settle_window_s
+
+
+def is_long_quiet(path: bytes, *, size_bytes: int, mtime_ns: int, now_s: float) -> bool:
+    """Like `is_complete`, at the first look: the last change of any kind is QUIET_S ago.
+
+    The time of the last status change cannot be set by a copying tool, the other one can.
+    """
+    try:
+        changed_s = os.stat(path).st_ctime  # noqa: PTH116  # bytes
+    except OSError:
+        return False
+    return now_s - changed_s >= QUIET_S and is_complete(
+        path, size_bytes=size_bytes, mtime_ns=mtime_ns, now_s=now_s
+    )
 
 
 def is_complete(path: bytes, *, size_bytes: int, mtime_ns: int, now_s: float) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from library.scanning.mounts import file_system_of, sends_events
-from library.scanning.settle import is_complete, is_fresh
+from library.scanning.settle import is_complete, is_fresh, is_long_quiet
 from library.scanning.walk import NEEDS_A_LOOK, KnownFiles, WalkResult, describe, walk_library
 from tests.media import HOSTILE_NAMES
 
@@ -204,6 +204,27 @@ def test_a_file_that_somebody_writes_is_not_complete(tmp_path: Path) -> None:
     assert look()
     path.unlink()
     assert not look()
+
+
+def test_one_look_is_enough_when_nothing_touched_the_file_for_long(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.mkv")
+    os.utime(path, (1_000_000_000, 1_000_000_000))  # a copying tool keeps the old time
+    status = path.stat()
+
+    def look(later_s: float) -> bool:
+        return is_long_quiet(
+            bytes(path),
+            size_bytes=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            now_s=status.st_ctime + later_s,
+        )
+
+    assert look(2.5)
+    assert not look(1.5)
+    with path.open("ab"):
+        assert not look(2.5)
+    path.unlink()
+    assert not look(2.5)
 
 
 MOUNTS = rb"""22 1 8:1 / / rw - ext4 /dev/sda1 rw

@@ -130,6 +130,18 @@ def test_a_consumer_has_a_pulse_and_a_runner_in_waiting(starts: list[list[str]])
     assert not Heartbeat.objects.exists()
 
 
+def test_a_runner_that_waited_before_the_dispatcher_takes_its_first_job(
+    starts: list[list[str]],
+) -> None:
+    make_jobs(2)
+    dispatcher = Dispatcher(DispatchOptions(limit=lambda: 2, spare=dispatch.start_spare()))
+    dispatcher.step()
+    spare, other = starts
+    assert spare == ["run_job", "--spare"]
+    assert other[:2] != spare  # the second job got a runner of its own
+    assert len(dispatcher._jobs) == 2
+
+
 def test_a_dead_runner_in_waiting_is_replaced_and_costs_no_job(starts: list[list[str]]) -> None:
     _CODE[0] = _ENDS
     dispatcher = Dispatcher(DispatchOptions(is_consumer=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from mediaflow.base.heartbeat import has_live_process
 from mediaflow.base.settings_store import get_settings
 from transcode.models import Job, JobAttempt, JobStatus
-from transcode.queue.dispatch import Dispatcher, DispatchOptions
+from transcode.queue.dispatch import Dispatcher, DispatchOptions, start_spare
 from transcode.states import ACTIVE, OPEN_JOURNAL
 
 if TYPE_CHECKING:
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from mediaflow.base.children import Child
+
 LOOK_S: Final = 0.25
+
+
+@dataclass(slots=True)
+class SpareRunner:
+    """Holds a waiting runner until a dispatcher takes it."""
+
+    child: Child | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +62,35 @@ def dispatching(options: DispatchOptions) -> Iterator[Dispatcher]:
 
 
 @contextmanager
-def somebody_dispatches(only_jobs: Collection[int]) -> Iterator[bool]:
+def runner_in_waiting() -> Iterator[SpareRunner]:
+    """A runner that loads while films are looked for. Nothing where a consumer has its own."""
+    waiting = SpareRunner()
+    if not has_live_process("consumer"):
+        # Without one, each job starts its own runner a second later.
+        with suppress(OSError):
+            waiting.child = start_spare()
+    try:
+        yield waiting
+    finally:
+        if waiting.child is not None:
+            waiting.child.say_goodbye()
+
+
+@contextmanager
+def somebody_dispatches(
+    only_jobs: Collection[int], waiting: SpareRunner | None = None
+) -> Iterator[bool]:
     """Let some jobs be run: by the consumer that is there, or by a dispatcher of our own.
 
-    Yields True when a consumer does it.
+    Yields True when a consumer does it. The dispatcher takes the runner in waiting over.
     """
     if has_live_process("consumer"):
         yield True
         return
-    with dispatching(DispatchOptions(only_jobs=only_jobs, has_operations=False)):
+    options = DispatchOptions(only_jobs=only_jobs, has_operations=False)
+    if waiting is not None:
+        options.spare, waiting.child = waiting.child, None
+    with dispatching(options):
         yield False
 
 

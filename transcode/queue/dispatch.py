@@ -61,6 +61,7 @@ class DispatchOptions:
     has_operations: bool = True
     is_consumer: bool = False  # has a pulse that /healthz sees, periodic tasks, a spare runner
     child_env: Mapping[str, str] = field(default_factory=dict)
+    spare: Child | None = None  # from `start_spare`; the dispatcher ends it if no job comes
 
 
 class Dispatcher:
@@ -72,7 +73,7 @@ class Dispatcher:
         self._host_prefix = "/".join(self._owner.split("/")[:-2]) + "/"
         self._jobs: list[_Running] = []
         self._operations: list[_Running] = []
-        self._spare: Child | None = None
+        self._spare = self._options.spare
         self._spare_due = 0.0
         self._bell = threading.Event()
         self._stopping = threading.Event()
@@ -199,7 +200,7 @@ class Dispatcher:
             self._spare = None
             self._spare_due = time.monotonic() + 10 * SPARE_DELAY_S
         if self._spare is None and time.monotonic() >= self._spare_due:
-            self._spare = start_command(["run_job", "--spare"], log_file=_process_log())
+            self._spare = start_spare()
 
     def _hand_to_spare(self, claim: job_queue.Claim) -> Child | None:
         spare, self._spare = self._spare, None
@@ -237,6 +238,11 @@ class Dispatcher:
         living = {entry.key: entry.child for entry in self._jobs if not entry.child.has_ended}
         rows = Replacement.objects.filter(job_id__in=living, state__in=PAST_NO_RETURN)
         return [living[job_id] for job_id in rows.values_list("job_id", flat=True)]
+
+
+def start_spare() -> Child:
+    """A runner that loads everything and waits for its job. Raises OSError."""
+    return start_command(["run_job", "--spare"], log_file=_process_log())
 
 
 def _run_periodic() -> None:

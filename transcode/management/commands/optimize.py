@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from transcode.console.foreground import SpareRunner
     from transcode.console.optimize import Queued
     from transcode.console.progress_display import ProgressDisplay
     from transcode.models import Preset
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             find_preset,
             output_folder,
         )
+        from transcode.console.foreground import runner_in_waiting
         from transcode.console.progress_display import ProgressDisplay
 
         if options["target_vmaf"] is not None:
@@ -53,9 +55,10 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _as_interrupt)
         display = ProgressDisplay(is_quiet=options["is_json"] and not sys.stderr.isatty())
         try:
-            with display.shown():
+            with display.shown(), runner_in_waiting() as waiting:
                 problems = self._scan(paths, display)
-                queued = self._run(paths, preset, folder, display)
+                queued = self._queue(paths, preset, folder, display)
+                self._run(queued, waiting, display)
         except KeyboardInterrupt:
             display.say("Stopped. What was queued stays in the queue; `mediaflow work` goes on.")
             raise
@@ -77,21 +80,24 @@ class Command(BaseCommand):
         display.end_scan()
         return problems
 
-    def _run(
+    def _queue(
         self, paths: list[bytes], preset: Preset, folder: bytes | None, display: ProgressDisplay
     ) -> Queued:
-        from transcode.console.foreground import somebody_dispatches, wait_until_done
         from transcode.console.optimize import queue
-        from transcode.models import Job
 
         queued = queue(paths, preset, output_dir=folder)
         display.say(f"Queued: {len(queued.jobs)}. Not queued: {len(queued.skipped)}.")
+        return queued
+
+    def _run(self, queued: Queued, waiting: SpareRunner, display: ProgressDisplay) -> None:
+        from transcode.console.foreground import somebody_dispatches, wait_until_done
+        from transcode.models import Job
+
         jobs = Job.objects.filter(pk__in=queued.jobs)
-        with somebody_dispatches(queued.jobs):
+        with somebody_dispatches(queued.jobs, waiting):
             drained = wait_until_done(jobs, look=lambda: display.show_jobs(jobs))
         if drained.stopped_by:
             display.say(drained.stopped_by)
-        return queued
 
     def _tell(
         self, queued: Queued, problems: list[str], *, is_json: bool, display: ProgressDisplay
