@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transcode.presets.spec import VideoRule
 
 SOFTWARE = "software"
+SPEEDS = ("fastest", "fast", "medium", "slow", "slowest")  # as presets call them
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class HdrMetadata:
     max_cll_nits: int | None
     max_fall_nits: int | None
     is_pq: bool
+    # Dolby Vision is kept: the peak bit rate to declare (x265 demands one). 0: it is not.
+    dolby_vision_cap_kbps: int = 0
 
     @property
     def light_level(self) -> str:
@@ -51,18 +54,21 @@ class VideoEncoder:
     quality_option: str
     quality_range: tuple[float, float]  # what a preset may say, both included
     quality_step: float  # the finest change that makes a difference
-    speeds: dict[str, str]  # speed of a preset → the encoder's own word; {}: it has none
+    speeds: dict[str, str]  # speed of a preset → the encoder's own word
     pix_fmts: dict[int, str]  # bit depth → pixel format, 4:2:0
     private_options: Callable[[EncodeRequest], tuple[str, ...]]
     api: str = SOFTWARE  # nvenc, qsv, vaapi, amf, videotoolbox
     title: str = ""  # for people: "NVENC HEVC"
-    speed_option: str = "-preset"
+    speed_option: str = "-preset"  # "": it has one speed only
+    more_quality_options: tuple[str, ...] = ()  # that take the same value
     # Options that must stand beside the quality, so that it is the quality that rules.
     quality_mode: tuple[str, ...] = ()
     bit_rate_mode: tuple[str, ...] = ()
     is_higher_better: bool = False  # VideoToolbox counts upwards
     mp4_tag: str = ""
     carries_hdr: bool = False
+    # The profile that Dolby Vision with a valid base layer gets (8 in HEVC, 10 in AV1); "": lost.
+    dolby_vision_profile: str = ""
     carries_captions: bool = True  # closed captions in the picture stream (CEA-608, -708)
     encodes_fields: bool = False  # can keep interlaced films interlaced
     # Filters that bring the picture to the device, after all others; the VMAF side has none.

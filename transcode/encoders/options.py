@@ -18,11 +18,12 @@ def video_options(encoder: VideoEncoder, request: EncodeRequest) -> tuple[str, .
     """Output options of the film's video stream, which is output stream v:0."""
     rule = request.rule
     options = ["-c:v:0", encoder.ffmpeg_name]
-    if encoder.speeds:
+    if encoder.speed_option:
         options += [f"{encoder.speed_option}:v:0", encoder.speeds[rule.speed]]
     if rule.crf is not None:
         options += encoder.quality_mode
-        options += [f"{encoder.quality_option}:v:0", f"{rule.crf:g}"]
+        for option in (encoder.quality_option, *encoder.more_quality_options):
+            options += [f"{option}:v:0", f"{rule.crf:g}"]
     elif rule.bit_rate_kbps is not None:
         options += encoder.bit_rate_mode
         options += ["-b:v:0", f"{rule.bit_rate_kbps}k"]
