@@ -73,6 +73,7 @@ class VideoStream:
     is_interlaced: bool = False
     hdr: HdrKind = HdrKind.SDR
     dolby_vision_profile: str = ""  # "5", "7.6", "8.1", "8.4"
+    has_hdr10_plus: bool = False  # also beside Dolby Vision
     mastering_display: MasteringDisplay | None = None
     max_cll_nits: int | None = None
     max_fall_nits: int | None = None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-PROBER_VERSION = f"pyav-{av.__version__}/1"  # the last number moves when this code reads more
+PROBER_VERSION = f"pyav-{av.__version__}/2"  # the last number moves when this code reads more
 
 # Packets looked at beyond what opening read anyway: enough to see variable spacing and captions.
 _SAMPLE_PACKETS = 48
@@ -337,8 +337,9 @@ def _with_frame(
     if frame is not None:  # a raw stream's header may lack what its first frame says
         transfer = transfer or probe_color.TRANSFERS.get(int(frame.color_trc), "")
     has_dv = bool({"DOVI_METADATA", "DOVI_RPU_BUFFER"} & side.keys() or dumped.dolby_vision_profile)
+    has_plus = "DYNAMIC_HDR_PLUS" in side
     kind = probe_color.hdr_kind(
-        transfer=transfer, has_dolby_vision=has_dv, has_hdr10_plus="DYNAMIC_HDR_PLUS" in side
+        transfer=transfer, has_dolby_vision=has_dv, has_hdr10_plus=has_plus
     )
     is_interlaced = frame is not None and not video.field_order and frame.interlaced_frame
     return replace(
@@ -346,6 +347,7 @@ def _with_frame(
         color_transfer=transfer,
         hdr=kind,
         dolby_vision_profile=dumped.dolby_vision_profile if kind is HdrKind.DOLBY_VISION else "",
+        has_hdr10_plus=has_plus,
         mastering_display=probe_color.read_mastering_display(
             side.get("MASTERING_DISPLAY_METADATA", b"")
         ),
