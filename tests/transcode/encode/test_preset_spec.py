@@ -10,7 +10,8 @@ from transcode.encoders import ENCODERS
 from transcode.planning.containers import CONTAINERS
 from transcode.planning.model import StreamKind
 from transcode.presets.builtin import BUILTIN_PRESETS
-from transcode.presets.spec import VIDEO_ENCODERS, AudioRule, PresetProblem, PresetSpec, VideoRule
+from transcode.presets.rules import VIDEO_ENCODERS
+from transcode.presets.spec import AudioRule, PresetProblem, PresetSpec, VideoRule
 
 SLUGS = ["balanced", "storage-saver", "mobile", "ultra-fidelity", "chromecast", "remux"]
 
@@ -68,7 +69,27 @@ def test_an_empty_object_is_the_default_preset() -> None:
         ({"video": {"crf": None}}, "video.crf"),
         ({"video": {"crf": 20, "bit_rate_kbps": 3000}}, "video.crf"),
         ({"video": {"crf": None, "bit_rate_kbps": 10**30}}, "video.bit_rate_kbps"),
-        ({"video": {"crf": None, "target_vmaf": 95}}, "video.target_vmaf"),
+        ({"video": {"crf": None, "target_vmaf": 99.5}}, "video.target_vmaf"),
+        ({"video": {"crf": None, "target_vmaf": 20}}, "video.target_vmaf"),
+        ({"video": {"crf": 20, "target_vmaf": 95}}, "video.crf"),
+        (
+            {"video": {"crf": None, "target_vmaf": 95, "target_metric": "xpsnr"}},
+            "video.target_vmaf",
+        ),
+        ({"video": {"target_metric": "psnr"}}, "video.target_metric"),
+        ({"video": {"two_pass": True}}, "video.two_pass"),
+        ({"video": {"hardware": "always"}}, "video.hardware"),
+        ({"video": {"frame_rate": "25"}}, "video.frame_rate"),
+        ({"video": {"encoder": "copy", "crf": None, "crop_borders": True}}, "video.crop_borders"),
+        ({"hours": ["late"]}, "hours"),
+        ({"hours": ["25:00-26:00"]}, "hours"),
+        ({"hours": ["mon-sunday 22:00-06:00"]}, "hours"),
+        ({"at_hours_end": "stop"}, "at_hours_end"),
+        ({"audio": {"sort_by_language": True}}, "audio.sort_by_language"),
+        ({"audio": {"default_language": "german"}}, "audio.default_language"),
+        ({"subtitles": {"convert_to": "srt"}}, "subtitles.convert_to"),
+        ({"subtitles": {"mode": "convert", "convert_to": "sub"}}, "subtitles.convert_to"),
+        ({"subtitles": {"image_subtitles": "extract"}}, "subtitles.image_subtitles"),
         ({"video": {"encoder": "copy"}}, "video.crf"),
         ({"video": {"encoder": "copy", "crf": None, "bit_depth": 10}}, "video.bit_depth"),
         ({"video": {"encoder": "copy", "crf": None, "hdr": "tone_map"}}, "video.hdr"),
