@@ -31,6 +31,7 @@ class TranscodeConfig(AppConfig):
         register_hook("periodic_tasks", _periodic_tasks)
         register_hook("library_removal_blockers", _removal_blockers)
         register_operation("enqueue", bulk_work.run_enqueue)
+        register_operation(bulk_work.COUNT_KIND, bulk_work.run_enqueue_count)
         register_operation("undo", _run_undo)
         register_hook("savings_estimator", estimate_for_files)
         page_hooks.register()

@@ -108,9 +108,13 @@ def insert_jobs(files: QuerySet[MediaFile] | Iterable[int], order: EnqueueOrder)
 
 def find_skipped(files: QuerySet[MediaFile], order: EnqueueOrder) -> list[SkippedFile]:
     """The films of a query that would not be queued, and why."""
-    judged = files.annotate(verdict=_verdict(order)).exclude(verdict="")
-    rows = judged.order_by("pk").values_list("pk", "path", "verdict")
+    rows = find_left_out(files, order).order_by("pk").values_list("pk", "path", "verdict")
     return [SkippedFile(*row) for row in rows.iterator(chunk_size=5000)]
+
+
+def find_left_out(files: QuerySet[MediaFile], order: EnqueueOrder) -> QuerySet[MediaFile]:
+    """The films of a query that would not be queued, each with its `verdict`."""
+    return files.annotate(verdict=_verdict(order)).exclude(verdict="")
 
 
 def find_eligible(files: QuerySet[MediaFile], order: EnqueueOrder) -> QuerySet[MediaFile]:

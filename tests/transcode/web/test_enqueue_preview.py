@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
+from library.listing import exact_count, selection
 from library.models import FileState, MediaFile
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation
+from mediaflow.base.operations import run_operation_here
 from tests.transcode.web import rows
 from transcode.models import Job, JobStatus, OutputMode
+from transcode.pages import enqueue_preview
 from transcode.pages import hooks as page_hooks
 from transcode.pages.live import live_parts
 from transcode.pages.views import enqueue
@@ -123,6 +128,76 @@ def test_many_films_are_queued_by_an_operation(
     operation = Operation.objects.get(kind="enqueue")
     assert response.headers["Location"] == reverse("operation", args=[operation.pk])
     assert not Job.objects.exists()
+
+
+def test_the_first_films_are_named_with_size_saving_and_reason(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enqueue_preview, "SHOWN_FILMS", 2)
+    good = [rows.make_file(f"Good {letter}") for letter in "ABC"]
+    bad = [rows.make_file(f"Bad {letter}", availability="missing") for letter in "ABCD"]
+    response = page.post(reverse(PREVIEW), {"ids": [f.pk for f in (*good, *bad)]})
+    preview = response.context["preview"]
+    assert [film.name.title for film in preview.films] == ["Good A", "Good B"]
+    assert all(film.saving and film.size_bytes == 10 * rows.GB for film in preview.films)
+    assert [film.name.title for film in preview.left_out] == ["Bad A", "Bad B"]
+    text = response.content.decode()
+    assert "… and 1 more" in text
+    assert "… and 2 more" in text
+    assert text.count("It is missing; scan its folder again.") == 3  # two films and their group
+
+
+def count_beyond_limit(page: Client, **values: str) -> tuple[Operation, str]:
+    """Open the preview of all that match; the count that it began, and what the page says."""
+    response = page.post(reverse(PREVIEW), {"select": "all", "q": "", **values})
+    return response.context["counting"].operation, response.content.decode()
+
+
+def test_very_many_films_are_counted_exactly_before_the_button_comes(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "EXACT_UP_TO", 3)
+    monkeypatch.setattr(exact_count, "WINDOW_IDS", 2)
+    for _ in range(4):
+        rows.make_file()
+    rows.make_file(availability="missing")
+    operation, early = count_beyond_limit(page, preset="balanced")
+    assert "Counting…" in early
+    assert "Queue 4" not in early
+    again = page.get(f"{reverse(PREVIEW)}?select=all&q=&preset=balanced&counted={operation.pk}")
+    assert again.context["counting"].operation == operation
+    url = re.search(r'hx-get="([^"]*poll=1)"', again.content.decode())
+    assert url is not None
+    address = unescape(url.group(1))
+    assert 'id="preview"' not in page.get(address, headers=HTMX).content.decode()
+    run_operation_here(operation)
+    answer = page.get(address, headers=HTMX)
+    assert answer.headers["HX-Retarget"] == "#preview"
+    preview = answer.context["preview"]
+    assert (preview.selected, preview.count, preview.size_bytes) == (5, 4, 40 * rows.GB)
+    assert [(g.code, g.count) for g in preview.skipped] == [("missing", 1)]
+    text = answer.content.decode()
+    assert "Queue 4\u00a0films" in text
+    assert f'name="counted" value="{operation.pk}"' in text
+
+
+def test_very_many_films_are_queued_only_as_they_were_counted(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "EXACT_UP_TO", 3)
+    for _ in range(4):
+        rows.make_file()
+    values = {"select": "all", "q": "", "preset": "balanced"}
+    response = page.post(reverse(CONFIRM), values)
+    assert response.headers["Location"].startswith(f"{reverse(PREVIEW)}?select=all")
+    assert not Operation.objects.filter(kind="enqueue").exists()
+    counted, _text = count_beyond_limit(page, preset="balanced")
+    run_operation_here(counted)
+    other = {**values, "preset": "storage-saver", "counted": str(counted.pk)}
+    assert "select=all" in page.post(reverse(CONFIRM), other).headers["Location"]
+    assert not Operation.objects.filter(kind="enqueue").exists()
+    page.post(reverse(CONFIRM), {**values, "counted": str(counted.pk)})
+    assert Operation.objects.filter(kind="enqueue").count() == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
 from library.listing.filters import FilterProblem
@@ -14,7 +17,13 @@ from mediaflow.base.htmx import render_page
 from transcode import services
 from transcode.models import OutputMode, Preset
 from transcode.pages.access import FormProblem, read_priority
-from transcode.pages.enqueue_preview import PRIORITIES, make_order, make_preview, names_one_film
+from transcode.pages.enqueue_preview import (
+    PRIORITIES,
+    count_order,
+    make_order,
+    make_preview,
+    names_one_film,
+)
 from transcode.pages.job_words import film_name
 from transcode.pages.views.answers import answer_moved_on, answer_refused
 from transcode.services import DIRECT_LIMIT, QueueProblem
@@ -22,6 +31,7 @@ from transcode.services import DIRECT_LIMIT, QueueProblem
 if TYPE_CHECKING:
     from django.http import HttpResponse, QueryDict
 
+    from library.listing.exact_count import Counting
     from library.listing.selection import FileSelection
     from mediaflow.base.htmx import HtmxHttpRequest
     from transcode.queue.enqueue import EnqueueOrder, EnqueueResult
@@ -50,22 +60,59 @@ def enqueue_preview(request: HtmxHttpRequest) -> HttpResponse:
         text = "Tick the films to queue first." if preset else "There is no preset to queue with."
         return answer_refused(request, text, back)
     order = make_order(preset, selection, output_mode=mode, priority=priority)
+    counting = _count(request, data, selection, order)
+    links = _counting_links(selection, order, mode, counting) if counting else {}
+    if counting is not None and counting.is_active and request.htmx and "poll" in data:
+        context = {"counting": counting, **links}
+        return render(request, "transcode/enqueue_preview.html#counting", context)
     context = {
-        **_preview_context(selection, order),
+        **_preview_context(selection, order, counting),
+        **links,
         "presets": presets,
         "mode": mode,
         "priority": priority,
         "back": back,
     }
-    return render_page(request, "transcode/enqueue_preview.html", "preview", context)
+    answer = render_page(request, "transcode/enqueue_preview.html", "preview", context)
+    if "poll" in data:  # the part that counted asked; now all of it is new
+        answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#preview", "outerHTML"
+    return answer
 
 
-def _preview_context(selection: FileSelection, order: EnqueueOrder) -> dict[str, object]:
-    preview = make_preview(selection, order)
+def _count(
+    request: HtmxHttpRequest, data: QueryDict, selection: FileSelection, order: EnqueueOrder
+) -> Counting | None:
+    """More than 10,000 films are counted by an operation before they can be queued."""
+    if selection.count is not None:
+        return None
+    return count_order(selection, order, data.get("counted", ""), request.user)
+
+
+def _counting_links(
+    selection: FileSelection, order: EnqueueOrder, mode: str, counting: Counting
+) -> dict[str, str]:
+    """The same preview as an address: to look again, and to count again."""
+    values = {
+        "select": "all",
+        "q": selection.query,
+        "preset": order.preset.slug,
+        "mode": mode,
+        "priority": str(order.priority),
+    }
+    path = reverse("transcode:enqueue_preview")
+    here = urlencode({**values, "counted": str(counting.operation.pk)})
+    return {"here": f"{path}?{here}", "count_again": f"{path}?{urlencode(values)}"}
+
+
+def _preview_context(
+    selection: FileSelection, order: EnqueueOrder, counting: Counting | None
+) -> dict[str, object]:
+    preview = make_preview(selection, order, counting)
     single = preview.single
     return {
         "preview": preview,
-        "selection": selection,
+        "counting": counting,
+        "described": selection.describe(preview.selected),
         "fields": selection.as_fields(),
         "modes": MODES,
         "priorities": PRIORITIES,
@@ -95,6 +142,12 @@ def _enqueue(
 ) -> HttpResponse:
     """At once, or as an operation when it would keep the browser waiting. Raises QueueProblem."""
     count = selection.count
+    if count is None:
+        order = make_order(preset, selection, output_mode=mode, priority=priority)
+        counting = count_order(selection, order, request.POST.get("counted", ""), request.user)
+        if not counting.is_done:  # nothing is queued that nobody saw counted
+            links = _counting_links(selection, order, mode, counting)
+            return HttpResponseRedirect(links["here"])
     if selection.is_all and (count is None or count > DIRECT_LIMIT):
         operation = services.start_enqueue(
             query=selection.query,
