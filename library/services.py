@@ -18,6 +18,7 @@ from library.probing.probe import ProbeProblem
 from library.scanning.identity import path_digest
 from library.scanning.marker import read_marker
 from library.scanning.writer import set_availability
+from library.totals import refresh_totals
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation, OperationStatus
@@ -297,6 +298,8 @@ def remove_from_list(
     chosen = files if isinstance(files, QuerySet) else MediaFile.objects.filter(pk__in=list(files))
     rows = chosen.filter(removed_from_list_at=None)
     rows = rows.exclude(state__in=(FileState.PROCESSING, FileState.QUEUED))
+    touched = list(rows.order_by().values_list("library_id", flat=True).distinct())
     removed = rows.order_by().update(removed_from_list_at=timezone.now())
+    refresh_totals(touched)
     record_audit("file.remove_from_list", actor=actor, detail=f"{removed} files")
     return removed

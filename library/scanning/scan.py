@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from django.db import connection
-from django.db.models import Count, Sum
 from django.utils import timezone
 
 from library.folding import display_path
@@ -27,6 +26,7 @@ from library.scanning.walk import (
     walk_library,
 )
 from library.scanning.writer import ScanWriter, Sighting
+from library.totals import count_listed
 from mediaflow.base.settings_store import get_setting
 
 if TYPE_CHECKING:
@@ -85,17 +85,14 @@ def _save_library(library: Library, scan: _Scan) -> None:
     library.last_scan_at = timezone.now()
     library.last_scan_s = scan.summary.seconds
     library.last_scan_summary = scan.summary.to_json()
+    fields = [
+        "last_scan_at", "last_scan_s", "last_scan_summary",
+        "frozen_reason", "frozen_at", "marker_seen_at", "scan_generation",
+    ]  # fmt: skip
     if scan.writer.has_written or not library.file_count:
-        counts = MediaFile.objects.filter(
-            library=library, removed_from_list_at=None, availability=Availability.PRESENT
-        ).aggregate(files=Count("pk"), size=Sum("size_bytes"))
-        library.file_count, library.total_bytes = counts["files"], counts["size"] or 0
-    library.save(
-        update_fields=[
-            "last_scan_at", "last_scan_s", "last_scan_summary", "file_count", "total_bytes",
-            "frozen_reason", "frozen_at", "marker_seen_at", "scan_generation",
-        ]
-    )  # fmt: skip
+        library.file_count, library.total_bytes = count_listed(library.pk)
+        fields += ["file_count", "total_bytes"]
+    library.save(update_fields=fields)
 
 
 @dataclass(slots=True)

@@ -277,6 +277,8 @@ def test_files_leave_the_list_but_not_those_in_work(root: Path) -> None:
     MediaFile.objects.filter(path="a.mkv").update(state=FileState.PROCESSING)
     assert remove_from_list(list(MediaFile.objects.values_list("pk", flat=True))) == 1
     assert MediaFile.objects.filter(removed_from_list_at=None).get().path == "a.mkv"
+    library.refresh_from_db()
+    assert (library.file_count, library.total_bytes) == (1, 1)
 
 
 def test_a_path_inside_a_library_is_that_library(root: Path) -> None:
