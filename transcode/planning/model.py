@@ -95,6 +95,15 @@ class VideoPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedChunk:
+    """A range of the film's pictures, `[start_pts, end_pts)` in ticks of the source stream."""
+
+    start_pts: int
+    end_pts: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     container: str  # mkv, mp4, webm
     extension: str  # ".mkv"
@@ -117,12 +126,29 @@ class Plan:
     # Of every byte: the fingerprint reads only its ends. "": a dry run, never to be encoded by.
     source_sha256: str = ""
     version: int = PLAN_VERSION
+    # How the film is cut for encoding; (): one ffmpeg encodes it whole, as `whole_reason` says.
+    chunks: tuple[PlannedChunk, ...] = ()
+    whole_reason: str = ""
 
     @property
     def kept(self) -> tuple[PlannedStream, ...]:
         """The output's streams, in output order."""
         kept = [s for s in self.streams if s.output_index is not None]
         return tuple(sorted(kept, key=lambda s: s.output_index or 0))
+
+    @property
+    def video_options(self) -> tuple[str, ...]:
+        """Those of `output_options` that make the picture (v:0), without its -map.
+
+        A chunk and a sample are encoded by the very same ones: what reaches VPS, SPS and PPS is in
+        here.
+        """
+        return tuple(
+            part
+            for name, value in zip(self.output_options, self.output_options[1:], strict=False)
+            if name.startswith("-") and name.endswith(":v:0")
+            for part in (name, value)
+        )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -137,6 +163,8 @@ class Plan:
         values = dict(raw)
         values["streams"] = tuple(_planned_stream(s) for s in raw["streams"])
         values["video"] = _video_plan(raw["video"]) if raw["video"] else None
+        # Plans of before the chunks have none of them.
+        values["chunks"] = tuple(PlannedChunk(**c) for c in raw.get("chunks", ()))
         for name in ("input_options", "output_options", "losses", "notes"):
             values[name] = tuple(raw[name])
         return cls(**values)
