@@ -97,6 +97,65 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Frames `[first, first + count)` of one side. `keys_earlier` None: count from the beginning.
+
+    Frame numbers are those behind the side's filters, which may make two frames of one.
+    """
+
+    side: FilmSide
+    first: int
+    count: int
+    keys_earlier: int | None
+
+    def input(self) -> list[str]:
+        """ffmpeg's arguments of this input, at the keyframe where decoding must begin."""
+        options = [*self.side.input_options, "-copyts"]
+        if self.keys_earlier is not None:
+            own = self.first // self.side.frames_per_source_frame
+            key = self.side.key_before(own, self.keys_earlier)
+            # Accurate seeking would cut by a clock of its own; the graph cuts by timestamp.
+            options += [] if key is None else ["-noaccurate_seek", "-ss", self._seek(key)]
+        return guarded_input(self.side.path, options=options)
+
+    def _seek(self, key: int) -> str:
+        """Just past the keyframe but before the next one, by the container's own clock."""
+        side = self.side
+        place = bisect_right(side.keys, key)
+        room = side.keys[place] - key if place < len(side.keys) else 1_000_000
+        past = min(SEEK_PAST_KEY_S, float(room * side.time_base) / 2)
+        return f"{max(0.0, float(key * side.time_base) - side.start_s + past):.6f}"
+
+    def cut(self, rate: str = "25") -> str:
+        """The side's own filters, then exactly these frames, numbered from 0 at that rate.
+
+        `trim` ends the input behind the window, so nothing more is decoded. The reference is cut
+        after its filters: a deinterlacer needs the frames around.
+        """
+        last = self.first + self.count
+        if self.keys_earlier is None:
+            trim = f"trim=start_frame={self.first}:end_frame={last}"
+        else:
+            trim = f"trim=start={self._edge(self.first):.6f}:end={self._edge(last):.6f}"
+        return ",".join((*self.side.filters, trim, f"settb=1/({rate})", "setpts=N"))
+
+    def _edge(self, frame: int) -> float:
+        """Seconds on the container's clock between frame − 1 and frame of the filtered side."""
+        side, ratio = self.side, self.side.frames_per_source_frame
+        own, rest = divmod(frame, ratio)
+        pts = side.pts
+        if own >= len(pts):
+            return float((pts[-1] + 1_000_000_000) * side.time_base)
+        here = pts[own] * side.time_base
+        if rest:
+            after = pts[own + 1] if own + 1 < len(pts) else 2 * pts[own] - pts[own - 1]
+            half_frame = (after - pts[own]) * side.time_base / ratio
+            return float(here + rest * half_frame - half_frame / 2)
+        before = pts[own - 1] * side.time_base if own else here - 1
+        return float(here - (here - before) / (2 * ratio))
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One window as one ffmpeg run. `keys_earlier` None: count frames from the beginning."""
 
@@ -126,8 +185,8 @@ class Comparison:
     def argv(self) -> list[str]:
         return [
             *ffmpeg_argv(loglevel="level+error"),
-            *self._input(self.distorted, 1),
-            *self._input(self.reference, self.reference.frames_per_source_frame),
+            *self._excerpt(self.distorted).input(),
+            *self._excerpt(self.reference).input(),
             "-filter_complex",
             self.graph(),
             *self._outputs(),
@@ -138,27 +197,14 @@ class Comparison:
         maps = [part for name in names for part in ("-map", f"[{name}]")]
         return [*maps, "-fps_mode", "passthrough", "-f", "null", "-"]
 
-    def _input(self, side: FilmSide, ratio: int) -> list[str]:
-        options = [*side.input_options, "-copyts"]
-        if self.keys_earlier is not None:
-            key = side.key_before(self.first // ratio, self.keys_earlier)
-            # Accurate seeking would cut by a clock of its own; the graph cuts by timestamp.
-            options += [] if key is None else ["-noaccurate_seek", "-ss", self._seek(side, key)]
-        return guarded_input(side.path, options=options)
-
-    @staticmethod
-    def _seek(side: FilmSide, key: int) -> str:
-        """Just past the keyframe but before the next one, by the container's own clock."""
-        place = bisect_right(side.keys, key)
-        room = side.keys[place] - key if place < len(side.keys) else 1_000_000
-        past = min(SEEK_PAST_KEY_S, float(room * side.time_base) / 2)
-        return f"{max(0.0, float(key * side.time_base) - side.start_s + past):.6f}"
+    def _excerpt(self, side: FilmSide) -> Excerpt:
+        return Excerpt(side, self.first, self.count, self.keys_earlier)
 
     def graph(self) -> str:
         """The filter graph; every log lies in the working directory, so no name needs quoting."""
         chain = f"scale={self.geometry.width}:{self.geometry.height}:flags=bicubic,{self._format()}"
-        distorted = self._cut(self.distorted, 1)
-        reference = self._cut(self.reference, self.reference.frames_per_source_frame)
+        distorted = self._excerpt(self.distorted).cut()
+        reference = self._excerpt(self.reference).cut()
         vmaf = (
             f"libvmaf=model=version={self.geometry.model}:n_threads={self.threads}"
             ":log_fmt=json:log_path=vmaf.json:shortest=1:repeatlast=0[vmaf]"
@@ -181,34 +227,6 @@ class Comparison:
                 f"[d2]select='gte(n,1)',setpts=N[dn];[dn][r2]{_ssim(2)}[s2]",
             )
         )
-
-    def _cut(self, side: FilmSide, ratio: int) -> str:
-        """The side's own filters, then exactly the window's frames, numbered from 0.
-
-        `trim` ends the input behind the window, so nothing more is decoded. The reference is cut
-        after its filters: a deinterlacer needs the frames around.
-        """
-        last = self.first + self.count
-        if self.keys_earlier is None:
-            trim = f"trim=start_frame={self.first}:end_frame={last}"
-        else:
-            start, end = self._edge(side, self.first, ratio), self._edge(side, last, ratio)
-            trim = f"trim=start={start:.6f}:end={end:.6f}"
-        return ",".join((*side.filters, trim, "settb=1/25", "setpts=N"))
-
-    def _edge(self, side: FilmSide, frame: int, ratio: int) -> float:
-        """Seconds on the container's clock between frame − 1 and frame of the filtered side."""
-        own, rest = divmod(frame, ratio)
-        pts = side.pts
-        if own >= len(pts):
-            return float((pts[-1] + 1_000_000_000) * side.time_base)
-        here = pts[own] * side.time_base
-        if rest:
-            after = pts[own + 1] if own + 1 < len(pts) else 2 * pts[own] - pts[own - 1]
-            half_frame = (after - pts[own]) * side.time_base / ratio
-            return float(here + rest * half_frame - half_frame / 2)
-        before = pts[own - 1] * side.time_base if own else here - 1
-        return float(here - (here - before) / (2 * ratio))
 
     def _format(self) -> str:
         # One format and range for both, so that nothing is compared across ranges.

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from transcode.quality.search import (
+    MAX_PROBES,
+    Reached,
+    Scale,
+    Search,
+    Unreachable,
+    vmaf_metric,
+    xpsnr_metric,
+)
+
+SCALE = Scale(8, 51, 0.5)
+
+
+def curve(middle: float, steepness: float):
+    """VMAF as x265 gives it: near 100 at the top, falling faster and faster."""
+
+    def score(crf: float) -> float:
+        return max(0.0, 100.5 - math.exp(math.log(5.5) + steepness * (crf - middle)))
+
+    return score
+
+
+def run(search: Search, score) -> Reached | Unreachable:
+    while (number := search.next_number()) is not None:
+        search.record(number, score(number))
+        assert len(search.probes) <= MAX_PROBES
+    return search.outcome()
+
+
+def make(target: float = 95, guess: float = 23, scale: Scale = SCALE) -> Search:
+    return Search(scale, vmaf_metric(0.155), target, guess)
+
+
+def test_a_good_guess_needs_one_probe():
+    search = make(guess=22.5)
+    found = run(search, curve(23, 0.155))
+    assert len(search.probes) == 1
+    assert isinstance(found, Reached)
+    assert 95 <= curve(23, 0.155)(found.number) <= 95.6
+
+
+@pytest.mark.parametrize("middle", [14, 20, 27, 36, 44])
+@pytest.mark.parametrize("steepness", [0.08, 0.155, 0.25])
+@pytest.mark.parametrize("target", [85.0, 93.0, 97.0])
+def test_any_film_is_met_within_a_few_probes(middle, steepness, target):
+    search, score = make(target), curve(middle, steepness)
+    found = run(search, score)
+    best, worst = score(SCALE.best), score(SCALE.worst)
+    if best < target - 0.25:
+        assert isinstance(found, Unreachable)
+        return
+    assert isinstance(found, Reached)
+    assert len(search.probes) <= 5
+    if worst >= target:
+        assert found.number == SCALE.worst
+        return
+    one_step = abs(score(found.number) - score(found.number + SCALE.step))
+    assert target - 0.3 <= score(found.number) <= target + 0.5 + one_step
+
+
+def test_most_films_need_at_most_four_probes():
+    rng = random.Random(7)
+    counts = []
+    for _ in range(200):
+        search = make(rng.uniform(90, 97), guess=23)
+        run(search, curve(rng.uniform(16, 32), rng.uniform(0.1, 0.22)))
+        counts.append(len(search.probes))
+    assert sum(count <= 4 for count in counts) >= 190
+    assert sum(counts) / len(counts) < 3.2
+
+
+def test_a_target_above_what_the_source_allows_is_unreachable_and_says_the_best():
+    search = make(target=99)
+    found = run(search, lambda crf: 97.4 - 0.1 * crf)
+    assert isinstance(found, Unreachable)
+    assert found.number == SCALE.best
+    assert found.score == pytest.approx(96.6)
+
+
+def test_a_film_that_never_gets_worse_ends_at_the_worst_number():
+    found = run(make(), lambda _crf: 100.0)
+    assert found == Reached(SCALE.worst, 100.0, is_probed=True)
+
+
+def test_a_noisy_curve_still_ends():
+    rng = random.Random(3)
+    for _ in range(100):
+        score = curve(rng.uniform(15, 35), 0.15)
+        found = run(make(), lambda crf, s=score: s(crf) + rng.uniform(-0.4, 0.4))
+        assert isinstance(found, Reached)
+
+
+def test_numbers_stay_on_the_steps_and_round_to_the_better_side():
+    scale = Scale(10, 63, 1)
+    assert scale.fit(30.99) == 30
+    assert scale.fit(99) == 63
+    assert scale.fit(1) == 10
+    found = run(Search(scale, vmaf_metric(0.075), 95, 30), curve(33, 0.07))
+    assert isinstance(found, Reached)
+    assert found.number == int(found.number)
+
+
+def test_xpsnr_is_searched_in_decibels():
+    search = Search(SCALE, xpsnr_metric(0.4), 40.0, 24)
+    found = run(search, lambda crf: 50 - 0.38 * crf)
+    assert isinstance(found, Reached)
+    assert 39.85 <= 50 - 0.38 * found.number <= 40.4
+
+
+def test_probes_known_from_before_are_used_and_cost_nothing():
+    score = curve(24, 0.15)
+    search = make()
+    search.probes.update({22.0: score(22), 26.0: score(26)})
+    assert search.next_number() is None
+    assert isinstance(search.outcome(), Reached)
+
+
+def test_a_number_outside_the_scale_is_not_recorded():
+    with pytest.raises(AssertionError):
+        make().record(52, 90)
