@@ -1,7 +1,8 @@
 """How large a film will come out, before anything is encoded: a rule of thumb with its range. Pure.
 
-It needs only what the columns of MediaFile hold, so lists and bulk previews can ask it. Usual bits
-per pixel are figures of 1080p films at the named CRF; a film that needs more than is usual for its
+The last of three sources (`transcode.prediction.predict`), and what the second one corrects. It
+needs only what the columns of MediaFile hold, so lists and bulk previews can ask it. Usual bits per
+pixel are figures of 1080p films at the named CRF; a film that needs more than is usual for its
 codec needs more in the other codec, too.
 """
 
@@ -36,13 +37,39 @@ _USUAL_BPP = {
     "mpeg1video": 0.35,
 }
 _DEFAULT_BPP = 0.2
-# Encoder: bits per pixel of 1080p at this CRF, and how many CRF steps halve it.
-_AT_CRF = {"x264": (0.115, 21.0, 6.0), "x265": (0.062, 22.0, 6.0), "svtav1": (0.046, 32.0, 9.0)}
 _SPEED_FACTOR = {"fastest": 1.25, "fast": 1.08, "medium": 1.0, "slow": 0.96, "slowest": 0.93}
-_LOW, _HIGH = 0.45, 1.9  # of the expected picture bytes: nine of ten films lie between
+_LOW, _HIGH = 0.5, 1.8  # of the expected picture bytes: eight of ten films lie between
+# With a target quality the CRF differs from film to film, and so does the size.
+_LOW_OF_TARGET, _HIGH_OF_TARGET = 0.4, 2.1
+# Hardware encoders need so many more bits for the same picture.
+_HARDWARE_FACTOR = 1.35
 _COPY_SLACK = 0.02  # a container's overhead
 _OVERHEAD_SHARE = 0.005
 _DEFAULT_AUDIO_KBPS = 192
+_USUAL_RATE = 25.0  # frames a second, where a film does not say
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What is usual for encoders of one codec, at 1080p."""
+
+    bits_per_pixel: float
+    at_crf: float
+    halving_crf: float  # so many steps halve the bits
+    crf_for_vmaf_95: float
+    crf_per_point: float  # so many steps cost one point of VMAF
+    generation: int
+
+
+_USUAL = {
+    "h264": _Usual(0.115, 21.0, 6.0, 22.5, 1.2, 1),
+    "hevc": _Usual(0.062, 22.0, 6.0, 23.5, 1.2, 2),
+    "av1": _Usual(0.046, 32.0, 9.0, 33.0, 2.0, 3),
+}
+_GENERATION = {"h264": 1, "vp9": 2, "hevc": 2, "av1": 3, "vvc": 3}
+_SOFTWARE = {"x264": "h264", "x265": "hevc", "svtav1": "av1"}
+# An XPSNR in dB that looks like VMAF 95, and how many points of VMAF a dB is worth.
+_XPSNR_LIKE_VMAF_95, _VMAF_PER_DB = 41.0, 2.0
 _LINES_TO_PIXELS = {
     480: 854 * 480,
     576: 1024 * 576,
@@ -55,14 +82,20 @@ _LINES_TO_PIXELS = {
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes of the output: expected, and the range that nine of ten films lie in."""
+    """Of the whole output: bytes expected, and the range that eight of ten films lie in."""
 
     bytes: int
     low: int
     high: int
     basis: str  # "rule", "learned" or "sampled"
-    seconds: float | None
+    seconds: float | None  # of the encode, on this machine; None: nothing known
     text: str  # one sentence: where the figure comes from
+    vmaf: float | None = None  # None: no sample was compared
+    learned_jobs: int = 0  # finished jobs that the figure was learned from
+    # For the record (`transcode.models.Prediction`): before the correction, and by the rule alone.
+    plain_bytes: int = 0
+    rule_bytes: int = 0
+    range_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,40 +151,79 @@ def estimate_size(film: FilmFacts, spec: PresetSpec) -> Estimate:
         slack = round(film.size_bytes * _COPY_SLACK)
         size = film.size_bytes
         text = "The tracks are copied, so the size stays."
-        return Estimate(size, max(0, size - slack), size + slack, "rule", None, text)
+        return _by_rule(size, max(0, size - slack), size + slack, text)
     if film.duration_s <= 0 or film.width <= 0 or film.height <= 0:
         size = film.size_bytes
         text = "Its length or size of picture is unknown; anything up to today's size is possible."
-        return Estimate(size // 2, size // 10, size, "rule", None, text)
+        return _by_rule(size // 2, size // 10, size, text)
     audio_before, audio_after = _audio_bytes(film, spec)
     video_before = max(1.0, film.size_bytes - audio_before)
     video = _video_bytes(film, spec.video, video_before)
     ceiling = video_before * (1.15 if _is_bounded(film, spec.video) else 3.0)
+    low, high = (
+        (_LOW, _HIGH) if spec.video.target_vmaf is None else (_LOW_OF_TARGET, _HIGH_OF_TARGET)
+    )
     is_copied = spec.audio.codec == "copy"
     rest = audio_after + film.size_bytes * _OVERHEAD_SHARE
-    return Estimate(
-        bytes=round(min(video, ceiling) + rest),
-        low=round(min(video * _LOW, ceiling) + rest * (1.0 if is_copied else 0.7)),
-        high=round(min(video * _HIGH, ceiling) + rest * (1.0 if is_copied else 1.2)),
-        basis="rule",
-        seconds=None,
-        text=_basis_text(film, spec.video),
+    return _by_rule(
+        round(min(video, ceiling) + rest),
+        round(min(video * low, ceiling) + rest * (1.0 if is_copied else 0.7)),
+        round(min(video * high, ceiling) + rest * (1.0 if is_copied else 1.2)),
+        _basis_text(film, spec.video),
     )
+
+
+def pixels_of_output(film: FilmFacts, spec: PresetSpec) -> int:
+    """Of all its frames together; 0 where the film's length or size is unknown."""
+    if film.duration_s <= 0 or film.width <= 0 or film.height <= 0:
+        return 0
+    rate = film.frames_per_s or _USUAL_RATE
+    return round(film.duration_s * rate * _pixels_after(film, spec.video))
+
+
+def output_resolution(film: FilmFacts, rule: VideoRule) -> int:
+    """Lines of the result's resolution class."""
+    lines = resolution_class(film.width, film.height)
+    return min(lines, rule.max_resolution) if rule.max_resolution else lines
+
+
+def usual_crf(rule: VideoRule) -> float:
+    """The CRF of a preset, or with a target quality the one that most films reach it with."""
+    usual = _USUAL[codec_of_family(rule.encoder)]
+    if rule.crf is not None:
+        return rule.crf
+    if rule.target_vmaf is None:
+        return usual.at_crf
+    missing = 95.0 - rule.target_vmaf
+    if rule.target_metric == "xpsnr":
+        missing = (_XPSNR_LIKE_VMAF_95 - rule.target_vmaf) * _VMAF_PER_DB
+    return min(51.0, max(8.0, usual.crf_for_vmaf_95 + missing * usual.crf_per_point))
+
+
+def codec_of_family(family: str) -> str:
+    """h264, hevc or av1, as canonical names go; hardware families begin with theirs."""
+    return _SOFTWARE.get(family) or family.partition("_")[0]
+
+
+def _by_rule(size: int, low: int, high: int, text: str) -> Estimate:
+    return Estimate(size, low, high, "rule", None, text, plain_bytes=size, rule_bytes=size)
 
 
 def _video_bytes(film: FilmFacts, rule: VideoRule, before: float) -> float:
     if rule.bit_rate_kbps is not None:
         return rule.bit_rate_kbps * 125 * film.duration_s
-    usual, reference_crf, halving = _AT_CRF[rule.encoder]
-    crf = reference_crf if rule.crf is None else rule.crf
-    rate = film.frames_per_s or 25.0
+    usual = _USUAL[codec_of_family(rule.encoder)]
+    rate = film.frames_per_s or _USUAL_RATE
     pixels_before = film.width * film.height
     pixels = _pixels_after(film, rule)
     bpp_before = before * 8 / (film.duration_s * rate * pixels_before)
     usual_before = _USUAL_BPP.get(film.video_codec, _DEFAULT_BPP) * _by_size(pixels_before)
     complexity = (bpp_before / usual_before) ** _COMPLEXITY_EXPONENT
-    bpp = usual * 2 ** ((reference_crf - crf) / halving) * _by_size(pixels)
+    halvings = (usual.at_crf - usual_crf(rule)) / usual.halving_crf
+    bpp = usual.bits_per_pixel * 2**halvings * _by_size(pixels)
     bpp *= complexity * _SPEED_FACTOR[rule.speed]
+    if rule.encoder not in _SOFTWARE:
+        bpp *= _HARDWARE_FACTOR
     return float(bpp * pixels * rate * film.duration_s / 8)
 
 
@@ -168,9 +240,8 @@ def _by_size(pixels: int) -> float:
 
 def _is_bounded(film: FilmFacts, rule: VideoRule) -> bool:
     """A newer codec than the source's hardly ever needs more than the source has."""
-    order = {"h264": 1, "vp9": 2, "hevc": 2, "av1": 3, "vvc": 3}
-    target = {"x264": 1, "x265": 2, "svtav1": 3}[rule.encoder]
-    return target >= order.get(film.video_codec, 0)
+    target = _USUAL[codec_of_family(rule.encoder)].generation
+    return target >= _GENERATION.get(film.video_codec, 0)
 
 
 def _audio_bytes(film: FilmFacts, spec: PresetSpec) -> tuple[float, float]:
@@ -189,11 +260,20 @@ def _audio_bytes(film: FilmFacts, spec: PresetSpec) -> tuple[float, float]:
 
 def _basis_text(film: FilmFacts, rule: VideoRule) -> str:
     source = film.video_codec.upper() or "this codec"
-    quality = f"CRF {rule.crf:g}" if rule.crf is not None else f"{rule.bit_rate_kbps} kbit/s"
     return (
         f"Rule of thumb for {source} films of this size and bit rate with {rule.encoder} at"
-        f" {quality}; single films differ much."
+        f" {quality_words(rule)}; single films differ much."
     )
+
+
+def quality_words(rule: VideoRule) -> str:
+    """How good, as people say it: "CRF 22", "VMAF 95", "4000 kbit/s"."""
+    if rule.crf is not None:
+        return f"CRF {rule.crf:g}"
+    if rule.target_vmaf is not None:
+        name = "XPSNR" if rule.target_metric == "xpsnr" else "VMAF"
+        return f"{name} {rule.target_vmaf:g}"
+    return f"{rule.bit_rate_kbps} kbit/s"
 
 
 def _rate(text: str) -> float:

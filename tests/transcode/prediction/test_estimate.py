@@ -7,26 +7,9 @@ import pytest
 from library.models import MediaFile
 from mediaflow.base.film_hooks import estimate_savings
 from tests.transcode.encode.films import AV1, COPY, X264, X265, audio, film, video
-from transcode.prediction.estimate import FilmFacts, estimate_size, facts_of_file, facts_of_info
+from tests.transcode.prediction.facts import GB, HOUR_S, facts
+from transcode.prediction.estimate import estimate_size, facts_of_file, facts_of_info, usual_crf
 from transcode.presets.spec import AudioRule, PresetSpec, VideoRule
-
-HOUR_S = 3600.0
-GB = 1_000_000_000
-
-
-def facts(**values: object) -> FilmFacts:
-    base = FilmFacts(
-        size_bytes=4 * GB,
-        duration_s=HOUR_S,
-        video_codec="h264",
-        width=1920,
-        height=1080,
-        frames_per_s=24.0,
-        audio_kbps=384,
-        audio_channels=6,
-        audio_tracks=1,
-    )
-    return replace(base, **values)  # type: ignore[arg-type]
 
 
 def test_a_usual_h264_film_becomes_about_half_as_large_in_hevc() -> None:
@@ -87,6 +70,22 @@ def test_converted_sound_is_counted() -> None:
 def test_an_unknown_film_gets_an_honest_range(missing: str) -> None:
     estimate = estimate_size(facts(**{missing: 0}), X265)
     assert (estimate.low, estimate.high) == (4 * GB // 10, 4 * GB)
+
+
+def test_a_higher_target_asks_for_a_lower_crf_and_more_bytes() -> None:
+    def rule(target: float, metric: str = "vmaf") -> VideoRule:
+        return VideoRule(crf=None, target_vmaf=target, target_metric=metric)
+
+    assert usual_crf(rule(97)) < usual_crf(rule(93)) < usual_crf(rule(85))
+    assert usual_crf(rule(43, "xpsnr")) < usual_crf(rule(39, "xpsnr"))
+    good, poor = (estimate_size(facts(), PresetSpec(video=rule(n))) for n in (96, 88))
+    assert poor.bytes < good.bytes
+    assert "VMAF 96" in good.text
+
+
+def test_a_hardware_encoder_needs_more_bytes_than_the_same_codec_in_software() -> None:
+    hardware = PresetSpec(video=VideoRule(encoder="hevc_nvenc"))
+    assert estimate_size(facts(), X265).bytes < estimate_size(facts(), hardware).bytes
 
 
 def test_a_film_without_a_rate_is_no_crash() -> None:
