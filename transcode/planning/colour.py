@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 from library.media_info import HdrKind
 from transcode.encoders import HdrMetadata
 from transcode.outcomes import JobSkipped
+from transcode.planning.dynamic_hdr import (
+    HDR_NAMES,
+    WITHOUT_DYNAMIC_DATA,
+    DynamicHdr,
+    base_layer,
+    plan_dynamic_hdr,
+)
 
 if TYPE_CHECKING:
     from library.media_info import VideoStream
@@ -15,12 +22,6 @@ if TYPE_CHECKING:
     from transcode.planning.model import ExpectedColor
     from transcode.presets.spec import VideoRule
 
-HDR_NAMES = {
-    HdrKind.HDR10: "HDR10",
-    HdrKind.HDR10_PLUS: "HDR10+",
-    HdrKind.HLG: "HLG",
-    HdrKind.DOLBY_VISION: "Dolby Vision",
-}
 # What `setparams` knows; other names (such as "reserved") are not written.
 _PRIMARIES = frozenset(
     {"bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "smpte428"}
@@ -47,6 +48,7 @@ TONE_MAP_FILTERS = (
 _WITHOUT_HDR_DATA = (
     "sidedata=mode=delete:type=MASTERING_DISPLAY_METADATA",
     "sidedata=mode=delete:type=CONTENT_LIGHT_LEVEL",
+    *WITHOUT_DYNAMIC_DATA,
 )
 
 
@@ -60,16 +62,24 @@ class ColourPlan:
 
 
 def plan_colour(
-    video: VideoStream, rule: VideoRule, encoder: VideoEncoder, *, shape: ExpectedColor
+    video: VideoStream,
+    rule: VideoRule,
+    encoder: VideoEncoder,
+    *,
+    shape: ExpectedColor,
+    is_reshaped: bool = False,
 ) -> ColourPlan:
     """`shape` carries rotation, SAR and fields. Raises JobSkipped rather than losing HDR."""
     wanted = rule.bit_depth or video.bit_depth
     depth = encoder.depth_for(wanted)
     if video.hdr != HdrKind.SDR and rule.hdr == "tone_map":
         return _tone_mapped(video, depth, encoder, shape)
+    dynamic = DynamicHdr(video.hdr)
+    if video.hdr in (HdrKind.DOLBY_VISION, HdrKind.HDR10_PLUS):
+        dynamic = plan_dynamic_hdr(video, rule.hdr, encoder, depth=depth, is_reshaped=is_reshaped)
     if video.hdr != HdrKind.SDR:
-        _refuse_lost_hdr(video, rule, encoder, depth)
-    losses = _depth_losses(video, depth)
+        _refuse_lost_hdr(dynamic.hdr, rule, encoder, depth)
+    losses = (*dynamic.losses, *_depth_losses(video, depth))
     color = replace(
         shape,
         bit_depth=depth,
@@ -77,15 +87,16 @@ def plan_colour(
         color_primaries=video.color_primaries if video.color_primaries in _PRIMARIES else "",
         color_transfer=video.color_transfer if video.color_transfer in _TRANSFERS else "",
         color_space=video.color_space if video.color_space in _SPACES else "",
-        hdr=video.hdr.value,
+        hdr=dynamic.hdr.value,
         mastering_display=video.mastering_display,
         max_cll_nits=video.max_cll_nits,
         max_fall_nits=video.max_fall_nits,
+        dolby_vision_profile=dynamic.dolby_vision_profile,
     )
-    filters: tuple[str, ...] = ()
+    filters = dynamic.filters
     if video.color_space == "gbr" or video.pix_fmt.startswith(("rgb", "bgr", "gbr")):
         # RGB has no matrix; 4:2:0 needs one, and players assume BT.709 for HD.
-        filters = ("scale=out_color_matrix=bt709:out_range=tv",)
+        filters += ("scale=out_color_matrix=bt709:out_range=tv",)
         color = replace(color, color_space="bt709", color_range="tv")
         losses += ("RGB becomes Y′CbCr 4:2:0",)
     hdr = HdrMetadata(
@@ -93,8 +104,9 @@ def plan_colour(
         video.max_cll_nits,
         video.max_fall_nits,
         is_pq=video.color_transfer == "smpte2084",
+        dolby_vision_cap_kbps=dynamic.dolby_vision_cap_kbps,
     )
-    return ColourPlan((*filters, *_setparams(color)), color, hdr, losses)
+    return ColourPlan((*filters, *_setparams(color)), color, hdr, losses, dynamic.notes)
 
 
 def with_explicit_hd_colour(plan: ColourPlan) -> ColourPlan:
@@ -110,10 +122,11 @@ def with_explicit_hd_colour(plan: ColourPlan) -> ColourPlan:
 def _tone_mapped(
     video: VideoStream, depth: int, encoder: VideoEncoder, shape: ExpectedColor
 ) -> ColourPlan:
-    if video.dolby_vision_profile.startswith("5"):
+    if base_layer(video) is None:
         raise JobSkipped(
             "hdr_would_be_lost",
-            "It is Dolby Vision profile 5, which has no base picture that could be tone mapped.",
+            f"Its Dolby Vision{f' profile {p}' if (p := video.dolby_vision_profile) else ''} has no"
+            " picture below it that could be tone mapped.",
         )
     color = replace(
         shape,
@@ -139,20 +152,15 @@ def _tone_mapped(
     )
 
 
-def _refuse_lost_hdr(
-    video: VideoStream, rule: VideoRule, encoder: VideoEncoder, depth: int
-) -> None:
-    name = HDR_NAMES[video.hdr]
-    hint = "Choose a preset that copies the video or tone maps it."
-    if video.hdr in (HdrKind.DOLBY_VISION, HdrKind.HDR10_PLUS):
-        profile = f" profile {video.dolby_vision_profile}" if video.dolby_vision_profile else ""
-        why = f"its {name}{profile} metadata would be lost by encoding"
-    elif not encoder.carries_hdr:
+def _refuse_lost_hdr(kind: HdrKind, rule: VideoRule, encoder: VideoEncoder, depth: int) -> None:
+    name = HDR_NAMES[kind]
+    if not encoder.carries_hdr:
         why = f"{encoder.family} cannot carry its {name}"
     elif depth < 10:
         why = f"its {name} needs 10 bits and the preset says {rule.bit_depth or depth}"
     else:
         return
+    hint = "Choose a preset that copies the video or tone maps it."
     raise JobSkipped("hdr_would_be_lost", f"{why[0].upper()}{why[1:]}. {hint}")
 
 

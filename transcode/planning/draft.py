@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from transcode.planning.borders import NOT_LOOKED_AT, Borders
 from transcode.planning.model import Action, PlannedStream, StreamKind
 
 if TYPE_CHECKING:
@@ -32,12 +33,21 @@ class Draft:
     index: PacketIndex
     spec: PresetSpec
     container: Container
+    borders: Borders = NOT_LOOKED_AT
     streams: list[PlannedStream] = field(default_factory=list)
     maps: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     input_options: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def duration_s(self) -> float:
+        """Of the picture, as its packets say."""
+        span = self.index.video_span
+        if span is None or span.start_s is None or span.end_s is None:
+            return self.info.duration_s or 0.0
+        return span.end_s - span.start_s
 
     @property
     def next_output_index(self) -> int:

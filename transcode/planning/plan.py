@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from transcode.outcomes import JobFailed, JobSkipped
 from transcode.planning.audio import plan_audio
+from transcode.planning.borders import NOT_LOOKED_AT, Borders
 from transcode.planning.containers import output_container
 from transcode.planning.draft import Draft
 from transcode.planning.model import Plan, StreamKind
@@ -36,9 +37,13 @@ def make_plan(
     job_uuid: UUID,
     fingerprint: str,
     ffmpeg_version: str,
+    borders: Borders = NOT_LOOKED_AT,
 ) -> Plan:
-    """The plan. Raises JobSkipped or JobFailed with the reason where there can be none."""
-    draft = Draft(info, index, spec, output_container(spec.container, info.container))
+    """The plan. Raises JobSkipped or JobFailed with the reason where there can be none.
+
+    `borders` is what `black_bars.find_borders` saw, where the preset wants bars cut off.
+    """
+    draft = Draft(info, index, spec, output_container(spec.container, info.container), borders)
     film = _film_stream(info, index)
     video = plan_video(draft, film)
     for add_streams in (plan_audio, plan_subtitles, plan_attachments, plan_covers, plan_data):
@@ -55,7 +60,7 @@ def make_plan(
         video=video,
         input_options=tuple(draft.input_options),
         output_options=_output_options(draft, chapters, f"{job_uuid};{preset_slug}"),
-        duration_s=_duration_s(info, index),
+        duration_s=draft.duration_s,
         chapters=chapters,
         source_fingerprint=fingerprint,
         source_sha256=index.sha256,
@@ -67,14 +72,6 @@ def make_plan(
         losses=tuple(dict.fromkeys(draft.losses)),
         notes=tuple(dict.fromkeys(draft.notes)),
     )
-
-
-def _duration_s(info: MediaInfo, index: PacketIndex) -> float:
-    """Of the picture, as its packets say."""
-    span = index.video_span
-    if span is None or span.start_s is None or span.end_s is None:
-        return info.duration_s or 0.0
-    return span.end_s - span.start_s
 
 
 def _output_options(draft: Draft, chapters: int, tag: str) -> tuple[str, ...]:

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from library.media_info import TimingKind, VideoStream, resolution_class
+from library.media_info import TimingKind, VideoStream
 from transcode.encoders import ENCODERS, EncodeRequest, VideoEncoder, video_options
 from transcode.outcomes import JobSkipped
 from transcode.planning.colour import HD_LINES, ColourPlan, plan_colour, with_explicit_hd_colour
+from transcode.planning.constant_rate import FRAME_TOLERANCE, ConstantRate, constant_rate
 from transcode.planning.model import Action, ExpectedColor, PlannedStream, StreamKind, VideoPlan
+from transcode.planning.shape import Shape, shape_of
 
 if TYPE_CHECKING:
     from transcode.planning.draft import Draft
     from transcode.presets.spec import VideoRule
 
-# The frame that belongs to the name of a resolution class.
-_BOXES = {
-    480: (854, 480),
-    576: (1024, 576),
-    720: (1280, 720),
-    1080: (1920, 1080),
-    1440: (2560, 1440),
-    2160: (3840, 2160),
-}
 # These mark each picture as interlaced or not, so that progressive ones are left alone.
 _CODECS_WITH_FIELD_FLAGS = frozenset({"h264", "mpeg2video", "vc1", "mpeg4"})
 _DEFAULT_RATE = Fraction(25)
+# Writes the Dolby Vision configuration box. For the muxer, so without a stream (measured).
+DOLBY_VISION_IN_MP4 = ["-strict", "unofficial"]
 _FOUR_TWO_ZERO = ("420", "nv12", "nv21", "p010", "p016", "gray")
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The picture after rotation, cropping, padding and scaling; SAR is width to height."""
-
-    width: int
-    height: int
-    sar: Fraction
-    filters: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 def plan_video(draft: Draft, video: VideoStream) -> VideoPlan:
@@ -99,7 +83,7 @@ def _copy_options(draft: Draft, video: VideoStream) -> list[str]:
     if container.name == "mp4" and video.codec == "hevc":
         options += ["-tag:v:0", "hvc1"]
     if container.name == "mp4" and video.dolby_vision_profile:
-        options += ["-strict:v:0", "unofficial"]  # writes the Dolby Vision configuration box
+        options += DOLBY_VISION_IN_MP4
     if draft.info.container == "avi":
         draft.input_options += ["-fflags", "+genpts"]
         if video.codec == "mpeg4":
@@ -115,21 +99,23 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
             "container_cannot_hold", f"{container.why_not(StreamKind.VIDEO, encoder.codec)}."
         )
     fields, keeps_fields = _field_filters(draft, video, rule, encoder)
-    shape = _shape(video, rule)
+    steady = _steady_rate(draft, video, rule)
+    shape = shape_of(video, rule, draft.borders.box)
     colour = _colour(draft, video, rule, encoder, shape, keeps_fields=keeps_fields)
-    filters = (*fields, *shape.filters, *colour.filters)
+    timing = (steady.filter,) if steady else ()
+    filters = (*fields, *timing, *shape.filters, *colour.filters)
     draft.losses += [*colour.losses, *_chroma_losses(video), *_caption_losses(video, encoder)]
-    draft.notes += [*shape.notes, *colour.notes]
-    if video.timing == TimingKind.VARIABLE:
-        draft.notes.append("The frame rate varies; every picture keeps its own time.")
-    rate = _rate(video)
+    draft.notes += [*shape.notes, *_border_notes(draft), *colour.notes]
+    _carry_dolby_vision(draft, colour)
+    rate = steady.rate if steady else _rate(video)
     depth = colour.color.bit_depth
     request = EncodeRequest(rule, depth, rate, colour.hdr, container.name, keeps_fields)
     options = [*video_options(encoder, request)]
     if filters:
         options += ["-filter:v:0", ",".join(filters)]
-    # Every picture keeps its own time: nothing is duplicated or dropped to make the rate even.
-    options += ["-fps_mode:v:0", "passthrough", "-enc_time_base:v:0", "demux"]
+    # Every picture keeps its own time: nothing is duplicated or dropped behind the filters.
+    clock = "filter" if steady else "demux"
+    options += ["-fps_mode:v:0", "passthrough", "-enc_time_base:v:0", clock]
     _keep(draft, video, Action.ENCODE, encoder.codec, encoder.ffmpeg_name, options)
     return VideoPlan(
         encoder=encoder.ffmpeg_name,
@@ -144,10 +130,35 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
         filters=filters,
         color=colour.color,
         source_frames=draft.index.frames,
-        expected_frames=draft.index.frames,
-        frame_tolerance=0,
-        frame_rate=video.frame_rate,
+        expected_frames=steady.expected_frames if steady else draft.index.frames,
+        frame_tolerance=FRAME_TOLERANCE if steady else 0,
+        frame_rate=str(rate) if steady else video.frame_rate,
     )
+
+
+def _steady_rate(draft: Draft, video: VideoStream, rule: VideoRule) -> ConstantRate | None:
+    """None: the pictures keep their own times."""
+    if video.timing != TimingKind.VARIABLE:
+        return None
+    if rule.frame_rate != "constant":
+        draft.notes.append("The frame rate varies; every picture keeps its own time.")
+        return None
+    steady = constant_rate(draft.index, _rate(video), draft.duration_s)
+    draft.notes.append(
+        f"The frame rate varies; it is made constant at {float(steady.rate):.3f} pictures a second:"
+        f" {draft.index.frames} pictures become {steady.expected_frames}."
+    )
+    return steady
+
+
+def _border_notes(draft: Draft) -> list[str]:
+    is_wanted = draft.spec.video.crop_borders
+    return [draft.borders.note] if is_wanted and draft.borders.note else []
+
+
+def _carry_dolby_vision(draft: Draft, colour: ColourPlan) -> None:
+    if colour.hdr.dolby_vision_cap_kbps and draft.container.name == "mp4":
+        draft.options += DOLBY_VISION_IN_MP4
 
 
 def _keep(
@@ -206,62 +217,12 @@ def _colour(
         sample_aspect_ratio=f"{shape.sar.numerator}:{shape.sar.denominator}",
         is_interlaced=keeps_fields,
     )
-    plan = plan_colour(video, rule, encoder, shape=expected)
+    is_reshaped = bool(shape.filters) or shape.is_turned or video.is_interlaced
+    plan = plan_colour(video, rule, encoder, shape=expected, is_reshaped=is_reshaped)
     was_hd = min(video.width, video.height) >= HD_LINES
     if was_hd and min(shape.width, shape.height) < HD_LINES:
         return with_explicit_hd_colour(plan)
     return plan
-
-
-def _shape(video: VideoStream, rule: VideoRule) -> Shape:
-    width, height, sar = video.width, video.height, aspect_ratio(video.sample_aspect_ratio)
-    notes: list[str] = []
-    if video.rotation_deg % 180 == 90:
-        width, height, sar = height, width, 1 / sar
-    if video.rotation_deg:
-        notes.append(f"The picture is turned by {video.rotation_deg}°, as its mark says.")
-    scaled = _fit(width, height, sar, rule.max_resolution)
-    if scaled is not None:
-        notes.append(f"Scaled from {width}×{height} to {scaled[0]}×{scaled[1]}.")
-        filters = (
-            f"scale={scaled[0]}:{scaled[1]}:flags=lanczos",
-            f"setsar={sar.numerator}/{sar.denominator}",
-        )
-        return Shape(*scaled, sar, filters, tuple(notes))
-    even = (width + width % 2, height + height % 2)
-    if even == (width, height):
-        return Shape(width, height, sar, (), tuple(notes))
-    # 4:2:0 needs even sizes: the last line or column is repeated, nothing is cut off.
-    notes.append(f"Padded from {width}×{height} to {even[0]}×{even[1]}: 4:2:0 needs even sizes.")
-    borders = f"fillborders=right={width % 2}:bottom={height % 2}:mode=smear"
-    return Shape(*even, sar, (f"pad={even[0]}:{even[1]}:0:0", borders), tuple(notes))
-
-
-def _fit(width: int, height: int, sar: Fraction, cap: int) -> tuple[int, int] | None:
-    """The even size within the cap's frame, or None when it fits already."""
-    if not cap or resolution_class(width, height) <= cap:
-        return None
-    box_width, box_height = _BOXES[cap]
-    shown_width = width * sar
-    if shown_width < height:  # upright phone films
-        box_width, box_height = box_height, box_width
-    factor = min(Fraction(box_width) / shown_width, Fraction(box_height, height))
-    if factor >= 1:
-        return None
-    return _even(width * factor), _even(height * factor)
-
-
-def _even(size: Fraction) -> int:
-    return max(2, 2 * round(size / 2))
-
-
-def aspect_ratio(text: str) -> Fraction:
-    """ "64:45" as a number; square pixels where it is unknown."""
-    try:
-        ratio = Fraction(text.replace(":", "/"))
-    except (ValueError, ZeroDivisionError):
-        return Fraction(1)
-    return ratio if ratio > 0 else Fraction(1)
 
 
 def _rate(video: VideoStream) -> Fraction:
