@@ -8,10 +8,8 @@ half film is believed whole.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,11 +19,10 @@ from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
 from transcode.encoding.problems import outcome_of
-from transcode.encoding.process import FfmpegResult, run_ffmpeg
-from transcode.encoding.progress import FfmpegProgress
+from transcode.encoding.process import run_ffmpeg
+from transcode.encoding.records import RECORD_NAME, EncodeRecord, read_record, write_record
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.models import Chunk, ChunkAttempt, ChunkAttemptStatus, ChunkStatus, Job
-from transcode.outcomes import JobFailed
 from transcode.planning.model import StreamKind
 from transcode.running.context import PhaseProgress
 
@@ -33,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from transcode.encoding.process import FfmpegResult
+    from transcode.encoding.progress import FfmpegProgress
     from transcode.planning.model import Plan
     from transcode.running.context import RunContext
 
@@ -41,20 +40,8 @@ FAIL_FINISHED = declare("encode.finished", "ffmpeg ended well, nothing says so o
 FAIL_RECORDED = declare("encode.recorded", "the record is on disk, the chunk is not marked done")
 ENCODED_STEM = "encoded"
 OUTPUT_STEM = "output"  # what assemble renames it to
-RECORD_NAME = "encoded.json"
-RECORD_VERSION = 1
 HASH_BLOCK_BYTES = 4 * 1024 * 1024
 LOCAL_SLOT = "this machine"
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeRecord:
-    """What `encoded.json` says."""
-
-    plan_hash: str
-    sha256: str
-    size_bytes: int
-    result: FfmpegResult
 
 
 def encode_film(ctx: RunContext, plan: Plan, *, source_bytes: int) -> Path:
@@ -84,7 +71,7 @@ def encoded_file(work_dir: Path, plan: Plan) -> Path:
 
 def read_encode_result(ctx: RunContext, plan: Plan) -> FfmpegResult | None:
     """How ffmpeg ended, also when an earlier attempt ran it; None when that is not recorded."""
-    record = _read_record(ctx.work_dir / RECORD_NAME)
+    record = read_record(ctx.work_dir / RECORD_NAME)
     return record.result if record is not None and _is_of(record, plan) else None
 
 
@@ -118,7 +105,7 @@ def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeR
     ctx.report(PhaseProgress(pct=100.0, note="Reading back what was written"))
     record = EncodeRecord(digest, _sha256(partial, ctx), partial.stat().st_size, result)
     partial.replace(target)
-    _write_record(ctx.work_dir / RECORD_NAME, record)
+    write_record(ctx.work_dir / RECORD_NAME, record)
     ctx.log(f"encoded {record.size_bytes:,} bytes from {source_bytes:,} in {result.seconds:.1f} s")
     reach(FAIL_RECORDED)
     return record
@@ -174,7 +161,7 @@ def _is_of(record: EncodeRecord, plan: Plan) -> bool:
 
 def _finished_earlier(ctx: RunContext, plan: Plan) -> Path | None:
     """The file of an earlier attempt, if made by this plan and byte for byte what it was."""
-    record = _read_record(ctx.work_dir / RECORD_NAME)
+    record = read_record(ctx.work_dir / RECORD_NAME)
     if record is None or not _is_of(record, plan):
         return None
     for stem in (ENCODED_STEM, OUTPUT_STEM):
@@ -199,43 +186,6 @@ def _sha256(path: Path, ctx: RunContext) -> str:
             digest.update(block)
             ctx.checkpoint()
     return digest.hexdigest()
-
-
-def _write_record(path: Path, record: EncodeRecord) -> None:
-    raw = {"version": RECORD_VERSION, **asdict(record)}
-    fresh = path.with_suffix(".new")
-    try:
-        fresh.write_text(json.dumps(raw), encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise JobFailed(
-            "work_folder",
-            f"The work folder cannot be written: {error.strerror}.",
-            is_retryable=True,
-        ) from error
-
-
-def _read_record(path: Path) -> EncodeRecord | None:
-    """None for a record that is not there, broken, or of another version."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw.pop("version") != RECORD_VERSION:
-            return None
-        return EncodeRecord(**{**raw, "result": _result(raw["result"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _result(raw: dict[str, Any]) -> FfmpegResult:
-    last = raw["last_progress"]
-    return FfmpegResult(
-        **{
-            **raw,
-            "argv": tuple(raw["argv"]),
-            "stderr_lines": tuple(raw["stderr_lines"]),
-            "last_progress": FfmpegProgress(**last) if last else None,
-        }
-    )
 
 
 def _own_chunk(ctx: RunContext, plan: Plan, digest: str) -> Chunk:

@@ -17,8 +17,8 @@ from tests.media import HOSTILE_NAMES, make_clip
 from tests.transcode.encode.world import X265, clip_world, make_world, run_phases
 from transcode.encoding import encode as encode_module
 from transcode.encoding import ffmpeg
-from transcode.encoding.encode import RECORD_NAME
 from transcode.encoding.process import run_ffmpeg
+from transcode.encoding.records import RECORD_NAME
 from transcode.models import Chunk, ChunkAttempt, ChunkStatus, Job
 from transcode.outcomes import JobCancelled, JobFailed, JobOutcome, JobWaits
 from transcode.running.phases import assemble, display_command, encode, prepare, read_encode_result
