@@ -100,7 +100,7 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
         )
     fields, keeps_fields = _field_filters(draft, video, rule, encoder)
     steady = _steady_rate(draft, video, rule)
-    shape = shape_of(video, rule, draft.borders.box)
+    shape = shape_of(video, rule, draft.borders.box if rule.crop_borders else None)
     colour = _colour(draft, video, rule, encoder, shape, keeps_fields=keeps_fields)
     timing = (steady.filter,) if steady else ()
     filters = (*fields, *timing, *shape.filters, *colour.filters)

@@ -20,6 +20,7 @@ from library.media_info import (
     VideoStream,
 )
 from transcode.outcomes import JobOutcome
+from transcode.planning.borders import NOT_LOOKED_AT, Borders
 from transcode.planning.packet_index import PacketIndex, StreamSpan
 from transcode.planning.plan import make_plan
 from transcode.presets.spec import PresetSpec, SubtitleRule, VideoRule
@@ -121,7 +122,9 @@ def index_of(info: MediaInfo, **values: Any) -> PacketIndex:
     return replace(base, **values)
 
 
-def plan_for(info: MediaInfo, spec: PresetSpec, **index: Any) -> Plan:
+def plan_for(
+    info: MediaInfo, spec: PresetSpec, *, borders: Borders = NOT_LOOKED_AT, **index: Any
+) -> Plan:
     return make_plan(
         info,
         index_of(info, **index),
@@ -130,11 +133,12 @@ def plan_for(info: MediaInfo, spec: PresetSpec, **index: Any) -> Plan:
         job_uuid=JOB_UUID,
         fingerprint="f" * 64,
         ffmpeg_version="n9",
+        borders=borders,
     )
 
 
-def refusal(info: MediaInfo, spec: PresetSpec, **index: Any) -> str:
+def refusal(info: MediaInfo, spec: PresetSpec, **values: Any) -> str:
     """The reason code with which this film is turned down."""
     with pytest.raises(JobOutcome) as caught:
-        plan_for(info, spec, **index)
+        plan_for(info, spec, **values)
     return caught.value.reason_code
