@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from django.urls import reverse
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from library.models import MediaFile
     from mediaflow.base.film_hooks import SavingsEstimate
 
+POSTER_TONES: Final = 8
 STATE_KINDS = {
     FileState.NEW: "idle",
     FileState.QUEUED: "wait",
@@ -57,6 +59,18 @@ class ListRow:
     library_name: str
     length: str
     save: SavingsEstimate | None
+
+    @property
+    def badge_texts(self) -> tuple[str, ...]:
+        """In one row, the empty places left out."""
+        badges = self.badges
+        found = (badges.resolution, badges.codec, *badges.range, badges.sound)
+        return tuple(text for text in found if text)
+
+    @property
+    def tone(self) -> int:
+        """Which of the drawn posters stands for the film: always the same one."""
+        return crc32(self.title.encode("utf-8", "surrogatepass")) % POSTER_TONES
 
 
 def shown_state(file: MediaFile) -> ShownState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from django.http import QueryDict
 from django.urls import reverse
 
 from library.listing.filters import FileFilter, FilterProblem, filter_params
@@ -17,20 +18,36 @@ from library.pages.bulk_bar import BulkBar, make_bulk_bar
 from library.pages.columns import COLUMNS, Column, chosen_columns
 from library.pages.filter_form import FilterGroup, FilterRange, filter_groups, filter_ranges
 from library.pages.filter_pills import Pill, make_pills
+from library.pages.scan_cards import scan_card
 from mediaflow.base.film_hooks import bulk_actions, estimate_savings
 from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operation_fragment import operation_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from django.http import QueryDict
 
     from library.listing.streams import Key
     from mediaflow.accounts.models import User
     from mediaflow.base.film_hooks import BulkAction
 
 MAX_POSITION: Final = 10_000_000
+GRID: Final = "grid"
+SORT_LABELS: Final = {
+    "title": "Title",
+    "size": "Size",
+    "bitrate": "Bit rate",
+    "duration": "Length",
+    "added": "Added",
+    "year": "Year",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """An order that the grid offers; the table has its headings."""
+
+    label: str
+    url: str
+    direction: str  # "" when it is not the current one
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +72,11 @@ class FilePage:
     params: QueryDict
     query: str  # the filters alone, as an address and a selection carry them
     sort: Sort
-    sort_param: str  # "" for the default
+    view: str  # "grid", or "" for the table
     listing: Listing
     rows: list[ListRow]
     headings: list[Heading]
+    sorts: list[SortLink]
     pills: list[Pill]
     tabs: list[dict[str, Any]]
     libraries: list[Library]
@@ -72,6 +90,15 @@ class FilePage:
     position: int = 0
 
     columns: Sequence[Column] = COLUMNS
+
+    @property
+    def is_grid(self) -> bool:
+        return self.view == GRID
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """What every address of this list keeps besides the filters: the sort and the view."""
+        return _carried(self.sort, self.view)
 
     @property
     def is_filtered(self) -> bool:
@@ -117,7 +144,8 @@ class FilePage:
 
     @property
     def scan_cards(self) -> list[dict[str, Any]]:
-        return [operation_context(scan, may_cancel=self.may_cancel) for scan in self.scans]
+        cards = (scan_card(scan, may_cancel=self.may_cancel) for scan in self.scans)
+        return [card for card in cards if card is not None]
 
     @property
     def filter_groups(self) -> list[FilterGroup]:
@@ -141,8 +169,9 @@ class FilePage:
 
     @property
     def version(self) -> str:
-        """Moves when a running scan has added something."""
-        return ".".join(f"{scan.pk}-{scan.done_count}" for scan in self.scans)
+        """Moves when a running scan has added something, or its card appears."""
+        shown = len(self.scan_cards)
+        return ".".join(f"{scan.pk}-{scan.done_count}-{shown}" for scan in self.scans)
 
 
 def make_page(data: QueryDict, user: User) -> FilePage:
@@ -164,19 +193,20 @@ def make_page(data: QueryDict, user: User) -> FilePage:
     except FilterProblem as raised:
         problem = raised
     libraries = list(Library.objects.all())
-    sort_param = "" if sort.text == "title" else sort.text
+    view = GRID if data.get("view") == GRID else ""
     path = reverse("library:file_list")
     page = FilePage(
         form=file_filter.form,
         params=params,
         query=params.urlencode(),
         sort=sort,
-        sort_param=sort_param,
+        view=view,
         listing=listing,
         rows=_rows(listing, libraries),
         headings=_headings(user, params, sort, path),
-        pills=make_pills(params, path, sort_param),
-        tabs=_tabs(user, params, path),
+        sorts=_sort_links(params, sort, view, path),
+        pills=make_pills(params, path, _carried(sort, view)),
+        tabs=_tabs(user, params, view, path),
         libraries=libraries,
         totals=_totals(libraries),
         tags=list(Tag.objects.all()),
@@ -188,6 +218,11 @@ def make_page(data: QueryDict, user: User) -> FilePage:
     )
     page.urls = _page_urls(page, path)
     return page
+
+
+def _carried(sort: Sort, view: str) -> dict[str, str]:
+    found = {"sort": "" if sort.text == "title" else sort.text, "view": view}
+    return {name: value for name, value in found.items() if value}
 
 
 def _cursor(data: QueryDict, sort: Sort) -> Cursor | None:
@@ -233,23 +268,43 @@ def _headings(user: User, params: QueryDict, sort: Sort, path: str) -> list[Head
             headings.append(Heading(column))
             continue
         is_current = column.sort == sort.name
-        # Figures are asked for with the largest first, names with A first.
-        is_up = not sort.is_up if is_current else column.sort == "title"
-        changed = params.copy()
-        changed["sort"] = Sort(column.sort, is_up).text
         direction = ("ascending" if sort.is_up else "descending") if is_current else ""
-        headings.append(Heading(column, f"{path}?{changed.urlencode()}", direction))
+        headings.append(
+            Heading(column, _sorted_url(params, column.sort, sort, "", path), direction)
+        )
     return headings
 
 
-def _tabs(user: User, params: QueryDict, path: str) -> list[dict[str, Any]]:
+def _sort_links(params: QueryDict, sort: Sort, view: str, path: str) -> list[SortLink]:
+    direction = "ascending" if sort.is_up else "descending"
+    return [
+        SortLink(
+            label,
+            _sorted_url(params, name, sort, view, path),
+            direction if name == sort.name else "",
+        )
+        for name, label in SORT_LABELS.items()
+    ]
+
+
+def _sorted_url(params: QueryDict, name: str, sort: Sort, view: str, path: str) -> str:
+    """Figures are asked for with the largest first, names with A first; the current one turns."""
+    is_up = not sort.is_up if name == sort.name else name == "title"
+    more = {"sort": Sort(name, is_up).text, **({"view": view} if view else {})}
+    return _address(path, params, more)
+
+
+def _tabs(user: User, params: QueryDict, view: str, path: str) -> list[dict[str, Any]]:
     """All films, then the person's saved filters; the current one is the one with these filters."""
     current = params.urlencode()
-    tabs = [{"url": path, "label": "All films", "is_current": not current}]
+    more = {"view": view} if view else {}
+    tabs: list[dict[str, Any]] = [
+        {"url": _address(path, QueryDict(), more), "label": "All films", "is_current": not current}
+    ]
     for saved in SavedFilter.objects.filter(owner=user):
         tabs.append(
             {
-                "url": f"{path}?{saved.query}",
+                "url": _address(path, QueryDict(saved.query), more),
                 "label": saved.name,
                 "icon": "star",
                 "is_current": saved.query == current,
@@ -261,9 +316,12 @@ def _tabs(user: User, params: QueryDict, path: str) -> list[dict[str, Any]]:
 
 def _page_urls(page: FilePage, path: str) -> dict[str, str]:
     listing = page.listing
-    urls = {"here": _url(page, path), "reset": path}
-    if page.sort_param:
-        urls["reset"] = f"{path}?sort={page.sort_param}"
+    urls = {
+        "here": _url(page, path),
+        "reset": _address(path, QueryDict(), page.carried),
+        "table": _address(path, page.params, _carried(page.sort, "")),
+        "grid": _address(path, page.params, _carried(page.sort, GRID)),
+    }
     if listing.next_key is not None:
         position = page.position + len(page.rows)
         urls["next"] = _url(page, path, "after", listing.next_key, position)
@@ -288,12 +346,16 @@ def _url(
     *,
     thorough: bool = False,
 ) -> str:
-    params = page.params.copy()
-    if page.sort_param:
-        params["sort"] = page.sort_param
+    more = dict(page.carried)
     if key is not None:
-        params[end] = key_text(key)
-        params["at"] = str(position)
+        more |= {end: key_text(key), "at": str(position)}
     if thorough:
-        params["thorough"] = "1"
-    return f"{path}?{params.urlencode()}" if params else path
+        more["thorough"] = "1"
+    return _address(path, page.params, more)
+
+
+def _address(path: str, params: QueryDict, more: dict[str, str]) -> str:
+    whole = params.copy()
+    for name, value in more.items():
+        whole[name] = value
+    return f"{path}?{whole.urlencode()}" if whole else path

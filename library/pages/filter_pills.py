@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from django.http import QueryDict
+
 from library.listing.filters import FACET_PARAMS, RANGE_PARAMS, FileFilter
 from library.listing.labels import AUDIO_LABELS
 from library.models import Library
 
 if TYPE_CHECKING:
-    from django.http import QueryDict
+    from collections.abc import Iterator, Mapping
 
 BADGED: Final = frozenset({"resolution", "codec", "hdr"})
 
@@ -21,25 +23,35 @@ class Pill:
     operator: str
     value: str
     badges: tuple[str, ...]
-    remove_url: str
+    remove_url: str = ""
 
 
-def make_pills(params: QueryDict, path: str, sort: str) -> list[Pill]:
-    """One per filter of the address; the search has its own field and none."""
+def make_pills(params: QueryDict, path: str, carried: Mapping[str, str]) -> list[Pill]:
+    """One per filter of the address; the search has its own field and none. `carried`: what else
+    the address keeps, such as the sort."""
     pills = []
-    for name in (*FACET_PARAMS, "tag", *RANGE_PARAMS):
-        texts = [text for value in params.getlist(name) for text in value.split(",") if text]
-        if texts:
-            rest = params.copy()
-            del rest[name]
-            pills.append(_pill(name, texts, f"{path}?{_with_sort(rest, sort)}"))
+    for name, texts in _texts_by_name(params):
+        rest = params.copy()
+        del rest[name]
+        for key, value in carried.items():
+            rest[key] = value
+        pills.append(_pill(name, texts, f"{path}?{rest.urlencode()}"))
     return pills
 
 
-def _with_sort(params: QueryDict, sort: str) -> str:
-    if sort:
-        params["sort"] = sort
-    return params.urlencode()
+def describe_query(query: str) -> list[Pill]:
+    """A saved filter in words, the search first. Nothing can be removed from these."""
+    params = QueryDict(query)
+    words = params.get("q", "").strip()
+    found = [Pill("Search", "for", f"“{words}”", ())] if words else []
+    return found + [_pill(name, texts, "") for name, texts in _texts_by_name(params)]
+
+
+def _texts_by_name(params: QueryDict) -> Iterator[tuple[str, list[str]]]:
+    for name in (*FACET_PARAMS, "tag", *RANGE_PARAMS):
+        texts = [text for value in params.getlist(name) for text in value.split(",") if text]
+        if texts:
+            yield name, texts
 
 
 def _pill(name: str, texts: list[str], remove_url: str) -> Pill:

@@ -33,7 +33,8 @@ def file_list(request: HtmxHttpRequest) -> HttpResponse:
     if request.htmx and page.scans and request.GET.get("v") == page.version:
         return HttpResponse(status=204)
     status = 422 if page.problem else 200
-    return render_page(request, "library/file_list.html", "table", {"page": page}, status=status)
+    context = {"page": page, "is_poll": "v" in request.GET}
+    return render_page(request, "library/file_list.html", "table", context, status=status)
 
 
 @require_GET

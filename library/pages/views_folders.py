@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from library.folding import display_path
 from library.models import Library
 from library.pages.forms import FolderForm, LibraryForm
+from library.pages.scan_cards import scan_card
 from library.services import (
     LibraryProblem,
     active_scan,
@@ -25,7 +26,6 @@ from library.services import (
 from mediaflow.base.access import admin_required, operator_required
 from mediaflow.base.audit import record_audit
 from mediaflow.base.htmx import render_page
-from mediaflow.base.operation_fragment import operation_context
 from mediaflow.templatetags._text import span
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def folder_list(request: HtmxHttpRequest) -> HttpResponse:
     rows = []
     for library in Library.objects.all():
         scan = active_scan(library)
-        shown = operation_context(scan, may_cancel=may_cancel) if scan else None
+        shown = scan_card(scan, may_cancel=may_cancel)
         took = f"took {span(library.last_scan_s)}" if library.last_scan_s else ""
         rows.append({"library": library, "scan": shown, "took": took})
     return render(request, "library/folders.html", {"rows": rows})

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from library.models import SavedFilter, Tag
+from library.pages.filter_pills import describe_query
 from library.pages.forms import SavedFilterForm, TagForm
 from mediaflow.base.access import operator_required
 from mediaflow.base.audit import record_audit
@@ -65,7 +66,12 @@ def saved_filter_delete(request: HtmxHttpRequest, filter_id: int) -> HttpRespons
 
 
 def _filters_page(request: HtmxHttpRequest, form: SavedFilterForm | None) -> HttpResponse:
-    context = {"filters": SavedFilter.objects.filter(owner=request.user), "form": form}
+    filters = SavedFilter.objects.filter(owner=request.user)
+    context = {
+        "filters": [{"saved": saved, "pills": describe_query(saved.query)} for saved in filters],
+        "form": form,
+        "pills": describe_query(form["query"].value() or "") if form else [],
+    }
     status = 422 if form is not None and form.errors else 200
     return render(request, "library/saved_filters.html", context, status=status)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from unittest import mock
+from urllib.parse import quote
 
 import pytest
 from django.http import QueryDict
@@ -249,6 +250,18 @@ def test_a_filter_is_saved_renamed_and_deleted_by_its_owner_alone(
     assert (saved.name, saved.query) == ("Very heavy", "size_min=20GB")
     client.post(delete)
     assert not SavedFilter.objects.exists()
+
+
+def test_a_saved_filter_is_shown_in_words(
+    client_for: Callable[[User], Client], viewer: User
+) -> None:
+    query = "q=amelie&codec=hevc,av1&size_min=20GB"
+    SavedFilter.objects.create(owner=viewer, name="Heavy", query=query)
+    page = client_for(viewer).get(f"/library/filters/?query={quote('duration_max=90')}").text
+    for shown in ("“amelie”", "HEVC", "AV1", "is any of", "over", "20GB", "90 min"):
+        assert shown in page
+    assert "<code>" not in page
+    assert "Remove filter" not in page
 
 
 @pytest.mark.parametrize(

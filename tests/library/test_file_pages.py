@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from library.models import FileTag, Library, MediaProbe, Tag
 from mediaflow.base.models import Operation
@@ -168,14 +172,85 @@ def test_a_viewer_gets_no_boxes_to_tick(
 def test_a_running_scan_is_polled_and_an_unchanged_page_costs_nothing(
     viewer_client: Client, library: Library
 ) -> None:
-    operation = Operation.objects.create(kind="scan", title="Scan Films", done_count=5)
+    Operation.objects.create(kind="scan", title="Scan Films", done_count=5)
     page = text(viewer_client, "/library/")
-    version = f"{operation.pk}-5"
-    assert f"v={version}" in page
+    found = re.search(r"v=([\w.-]+)", page.partition('id="files"')[2])
+    assert found is not None
+    version = found.group(1)
     assert viewer_client.get(f"/library/?v={version}", headers=HTMX).status_code == 204
     assert viewer_client.get("/library/?v=old", headers=HTMX).status_code == 200
+    Operation.objects.update(done_count=6)
+    assert viewer_client.get(f"/library/?v={version}", headers=HTMX).status_code == 200
     Operation.objects.update(status="completed")
     assert "every 3s" not in text(viewer_client, "/library/").partition('id="files"')[2][:300]
+
+
+def test_the_heading_follows_a_scan_and_a_poll_leaves_open_menus_alone(
+    viewer_client: Client, library: Library
+) -> None:
+    make_file(library, "Film")
+    Operation.objects.create(kind="scan", title="Scan Films", done_count=5)
+    assert "3\u00a0films" in text(viewer_client, "/library/")
+    Library.objects.update(file_count=7)
+    Operation.objects.update(status="completed")
+    last = text(viewer_client, "/library/?v=1-5", headers=HTMX)
+    assert re.search(r'id="lib-totals" hx-swap-oob="true">7\u00a0films', last)
+    assert "lib-pills" not in last
+    assert "popover" not in last
+
+
+def test_reset_and_save_filter_come_with_the_first_letter_typed(
+    viewer_client: Client, library: Library
+) -> None:
+    make_file(library, "Film")
+    assert re.search(r'id="lib-save" hidden', text(viewer_client, "/library/"))
+    typed = text(viewer_client, "/library/?q=fil&sort=-size", headers=HTMX)
+    beside = typed.partition('id="lib-totals"')[2]
+    assert re.search(r'id="lib-save" hx-swap-oob="true">', beside)
+    assert 'href="/library/?sort=-size">Reset' in beside
+    assert "/library/filters/?query=q%3Dfil" in beside
+    # What a later click on a pill, the filter form or an export starts from.
+    assert re.search(r'id="filter-kept"[^>]*><input type="hidden" name="q" value="fil">', beside)
+    assert 'export.csv?q=fil"' in beside
+
+
+@pytest.mark.parametrize(
+    ("asked", "age_s", "is_shown"), [(True, 0, True), (False, 0, False), (False, 60, True)]
+)
+def test_a_scan_that_nobody_asked_for_shows_only_when_it_takes_long(
+    viewer_client: Client, viewer: User, library: Library, asked: bool, age_s: int, is_shown: bool
+) -> None:
+    Operation.objects.create(
+        kind="scan",
+        title="Scan Films",
+        status="running",
+        lease_token="t",
+        lock_key=f"scan:{library.pk}",
+        requested_by=viewer if asked else None,
+        started_at=timezone.now() - timedelta(seconds=age_s),
+    )
+    for url in ("/library/", reverse("library:folder_list")):
+        assert ("Scan Films" in text(viewer_client, url)) is is_shown
+    assert "every 3s" in text(viewer_client, "/library/")  # new films appear all the same
+
+
+def test_the_grid_shows_the_same_films_and_every_link_stays_in_it(
+    operator_client: Client, library: Library
+) -> None:
+    for number in range(60):
+        make_file(library, f"Film {number:02}", resolution=2160)
+    page = text(operator_client, "/library/?view=grid&resolution=4k&sort=-size")
+    grid = page.partition('class="grid"')[2].partition("</ul>")[0]
+    assert grid.count('class="tile"') == 50
+    for shown in ("Film 59", "2001", "4K", "H.264", "8.0"):
+        assert shown in grid
+    assert "<table" not in page.partition('id="files"')[2]
+    links = [unescape(url) for url in re.findall(r'href="(/library/\?[^"]*)"', page)]
+    into_table = {url for url in links if "view=grid" not in url}
+    assert into_table == {"/library/?resolution=4k&sort=-size"}
+    following = next(url for url in links if "after=" in url)
+    assert text(operator_client, following).count('class="tile"') == 10
+    assert page.count('name="view" value="grid"') == 2  # search and filter form
 
 
 def test_chosen_columns_are_kept_and_nothing_chosen_is_the_default(
