@@ -13,6 +13,7 @@ from transcode.models import OutputMode, Preset
 from transcode.pages.job_words import FilmName, film_name
 from transcode.pages.stream_words import TrackRow, planned_tracks
 from transcode.planning.dry_run import dry_run
+from transcode.prediction.lessons import current_lessons
 from transcode.prediction.savings_hook import estimate_file
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.queue.bulk_work import COUNT_KIND
@@ -140,7 +141,8 @@ def make_preview(
     except PresetProblem as raised:
         problem = f"This preset cannot be used: {raised.field_name} {raised.text}"
     sample = _read_sample(selection, order, is_ordered=counting is None) if spec else []
-    savings = [estimate_file(file, spec) for file in sample] if spec else []
+    lessons = current_lessons()
+    savings = [estimate_file(file, spec, lessons) for file in sample] if spec else []
     shown_count = count if is_known else None
     return Preview(
         preset=order.preset,

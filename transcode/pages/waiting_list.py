@@ -17,6 +17,7 @@ from django.urls import reverse
 from transcode.models import Job, JobStatus
 from transcode.pages.job_words import badge_texts, film_name, predicted_saving, state_word
 from transcode.pages.queue_page import ROW_FIELDS, who_asked
+from transcode.prediction.lessons import current_lessons
 from transcode.prediction.savings_hook import estimate_file
 from transcode.presets.spec import PresetProblem, PresetSpec
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from transcode.pages.job_words import FilmName
+    from transcode.prediction.lessons import Lessons
 
 PAGE_ROWS: Final = 50
 MOST_HELD: Final = 20
@@ -136,14 +138,19 @@ class SpecReader:
 
     def __init__(self) -> None:
         self._known: dict[str, PresetSpec | None] = {}
+        self._lessons: Lessons | None = None
 
     def saving(self, job: Job) -> tuple[int, int, int, str] | None:
-        """(expected, low, high, basis): as predicted at the plan, else by rule of thumb."""
+        """(expected, low, high, basis): as predicted at the plan, else learned or by rule."""
         planned = predicted_saving(job)
         if planned is not None:
             return (*planned, job.prediction_basis)
         spec = self._spec(job)
-        found = estimate_file(job.file, spec) if spec and job.file else None
+        if not spec or not job.file:
+            return None
+        if self._lessons is None:
+            self._lessons = current_lessons()
+        found = estimate_file(job.file, spec, self._lessons)
         return (found.expected, found.low, found.high, found.basis) if found else None
 
     def _spec(self, job: Job) -> PresetSpec | None:

@@ -19,7 +19,8 @@ from transcode.outcomes import JobFailed, JobOutcome
 from transcode.planning import refusals
 from transcode.planning.packet_index import PacketIndex, StreamSpan, index_in_worker
 from transcode.planning.plan import make_plan
-from transcode.prediction.estimate import Estimate, estimate_size, facts_of_info
+from transcode.prediction.estimate import Estimate, facts_of_info
+from transcode.prediction.predict import predict
 from transcode.running.phases import display_command
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def dry_run(
         policy = refusals.policy_of(file, output_mode=output_mode, output_dir=output_dir)
         refusals.refuse_by_directory(source, policy)
         info = _known_info(file, source)
-        estimate = estimate_size(facts_of_info(info), spec)
+        estimate = predict(facts_of_info(info), spec)
         plan = _plan(file, source, info, spec, preset_slug, reads_packets=reads_packets)
         refusals.refuse_done(info, preset_slug)
         refusals.refuse_by_plan(info, plan, spec, estimate)

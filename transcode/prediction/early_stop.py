@@ -6,8 +6,8 @@ about a hard second one. Nothing is stopped before a tenth and half a minute, no
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from transcode.outcomes import JobSkipped
@@ -22,6 +22,8 @@ MIN_SECONDS: Final = 30.0
 MAX_SHARE: Final = 0.95
 # So much may the rest differ from what is done: at a tenth, and at the end.
 MARGIN_AT_START, MARGIN_AT_END = 0.25, 0.03
+# Of the source's time; finer than any progress.
+STEPS: Final = 1000
 # Looks in a row, and how much of the film must lie between the first and the last of them.
 LOOKS_NEEDED: Final = 3
 SHARE_BETWEEN: Final = 0.02
@@ -43,28 +45,25 @@ class SourceEffort:
     """
 
     def __init__(self, times: Sequence[float], sizes: Sequence[int]) -> None:
-        """Both in order of time, of equal length."""
-        total = float(sum(sizes))
-        first, last = (times[0], times[-1]) if times else (0.0, 0.0)
-        length = last - first
-        self._times: list[float] = []
-        self._done: list[float] = []
-        if total <= 0 or length <= 0:
+        """Both in order of time, of equal length; `PacketIndex.video_pts` and `video_sizes`."""
+        self._before: list[float] = []  # of each of STEPS steps of time, and of the end
+        total = sum(sizes)
+        length = times[-1] - times[0] if times else 0
+        if total <= 0 or length <= 0 or len(times) != len(sizes):
             return
-        done = 0.0
+        steps = [0] * STEPS
         for time, size in zip(times, sizes, strict=True):
-            self._times.append((time - first) / length)
-            self._done.append(done / total)
-            done += size
+            steps[min(STEPS - 1, int(STEPS * (time - times[0]) / length))] += size
+        self._before = [done / total for done in accumulate(steps, initial=0)]
 
     def before(self, share: float) -> float:
         """The share of the source's bytes before this share of its time."""
-        if not self._times:
-            return share
-        if share >= 1.0:
-            return 1.0
-        place = bisect_right(self._times, share) - 1
-        return self._done[place] if place >= 0 else 0.0
+        place = min(1.0, max(0.0, share)) * STEPS
+        if not self._before:
+            return place / STEPS
+        step = min(STEPS - 1, int(place))
+        part = self._before[step + 1] - self._before[step]
+        return self._before[step] + (place - step) * part
 
     def between(self, start: float, end: float) -> float:
         """For chunks that are done out of order."""

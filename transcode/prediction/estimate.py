@@ -173,6 +173,11 @@ def estimate_size(film: FilmFacts, spec: PresetSpec) -> Estimate:
     )
 
 
+def bytes_of_sound(film: FilmFacts, spec: PresetSpec) -> int:
+    """Of all tracks of the output together."""
+    return round(_audio_bytes(film, spec)[1])
+
+
 def pixels_of_output(film: FilmFacts, spec: PresetSpec) -> int:
     """Of all its frames together; 0 where the film's length or size is unknown."""
     if film.duration_s <= 0 or film.width <= 0 or film.height <= 0:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from transcode.prediction.estimate import (
+    bytes_of_sound,
     estimate_size,
     pixels_of_output,
     quality_words,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Sampled(Protocol):
-    """What is used of `transcode.quality.FoundQuality`: bytes are of the whole output."""
+    """What is used of `transcode.quality.found.FoundQuality`: bytes are of the picture alone."""
 
     @property
     def bytes_expected(self) -> int: ...
@@ -35,7 +36,9 @@ class Sampled(Protocol):
     @property
     def bytes_high(self) -> int: ...
     @property
-    def predicted_vmaf(self) -> float | None: ...
+    def predicted_vmaf(self) -> float: ...
+    @property
+    def metric(self) -> str: ...
     @property
     def text(self) -> str: ...
 
@@ -45,36 +48,42 @@ def predict(
     spec: PresetSpec,
     *,
     found: Sampled | None = None,
+    rest_bytes: int | None = None,
     lessons: Lessons | None = None,
     encoder: str = "",
 ) -> Estimate:
-    """`lessons`: read once by callers that ask for many films. `encoder`: the family that really
-    encodes, where it is not the preset's own. One statement, or none with `lessons`."""
+    """One statement, or none with `lessons`, which callers that ask for many films read once.
+
+    `rest_bytes`: what comes to the picture of `found` (`bytes_beside_picture`), where there is a
+    plan. `encoder`: the family that really encodes, where it is not the preset's own.
+    """
     rule = estimate_size(film, spec)
-    if spec.video.encoder == "copy":
+    pixels = pixels_of_output(film, spec)
+    if spec.video.encoder == "copy" or (found is None and not pixels):
         return rule
     if lessons is None:
         lessons = current_lessons()
     key = key_of(film, spec, encoder=encoder)
     if found is not None:
-        estimate = _by_samples(rule, found)
+        rest = bytes_of_sound(film, spec) if rest_bytes is None else rest_bytes
+        estimate = _by_samples(rule, found, rest)
     else:
         estimate = _by_lesson(rule, film, spec, key, lessons)
     estimate = _corrected(estimate, lessons)
-    pixels = pixels_of_output(film, spec)
     return replace(estimate, seconds=lessons.speeds.seconds(key, pixels, cores=_cores()))
 
 
-def _by_samples(rule: Estimate, found: Sampled) -> Estimate:
+def _by_samples(rule: Estimate, found: Sampled, rest_bytes: int) -> Estimate:
+    expected = found.bytes_expected + rest_bytes
     return replace(
         rule,
-        bytes=found.bytes_expected,
-        low=found.bytes_low,
-        high=found.bytes_high,
+        bytes=expected,
+        low=found.bytes_low + rest_bytes,
+        high=found.bytes_high + rest_bytes,
         basis="sampled",
         text=found.text,
-        vmaf=found.predicted_vmaf,
-        plain_bytes=found.bytes_expected,
+        vmaf=found.predicted_vmaf if found.metric == "vmaf" else None,
+        plain_bytes=expected,
     )
 
 
@@ -82,7 +91,7 @@ def _by_lesson(
     rule: Estimate, film: FilmFacts, spec: PresetSpec, key: PredictionKey, lessons: Lessons
 ) -> Estimate:
     """The rule of thumb times what it was off by for films like this one; else the rule itself."""
-    if not 0 < rule.low <= rule.bytes <= rule.high or not film.width or film.duration_s <= 0:
+    if not 0 < rule.low <= rule.bytes <= rule.high:
         return rule
     spread = math.log(rule.high / rule.low) / 2 / Z_80
     lesson = lessons.ratios.lesson(key.levels, rule_spread=spread)
