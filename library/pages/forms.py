@@ -53,6 +53,10 @@ class LibraryForm(LibraryModelForm):
         min_value=0.1,
         max_value=MAX_HOURS,
         help_text="In hours. Changes that the watch misses are found then.",
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"),
+            f"Give a number of hours from 0.1 to {MAX_HOURS:,}.",
+        ),
     )
 
     class Meta:

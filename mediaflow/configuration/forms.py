@@ -24,6 +24,7 @@ GROUP_LABELS = {
     "queue": "Queue",
     "trash": "Trash",
     "disk": "Disks",
+    "machine": "This machine",
     "library": "Libraries",
     "general": "General",
 }
@@ -93,15 +94,42 @@ def _field(definition: SettingDefinition) -> forms.Field:
     required = not definition.is_optional
     if definition.kind == "bool":
         return forms.BooleanField(required=False, **common)
+    common["error_messages"] = dict.fromkeys(_ERROR_CODES, _allowed_text(definition))
     if definition.kind == "choice":
         return forms.ChoiceField(choices=definition.choices, required=required, **common)
     if definition.unit == "bytes":
-        return BytesField(required=required, min_value=0, max_digits=12, decimal_places=2, **common)
+        return BytesField(
+            required=required,
+            min_value=definition.low // GIB,
+            max_value=definition.high // GIB,
+            max_digits=12,
+            decimal_places=2,
+            **common,
+        )
     if definition.kind == "int":
         return forms.IntegerField(
             required=required, min_value=definition.low, max_value=definition.high, **common
         )
+    del common["error_messages"]
     return forms.CharField(required=False, max_length=definition.high or None, **common)
+
+
+# Whatever is wrong with a figure or a choice, the same sentence says what is allowed.
+_ERROR_CODES = (
+    *("required", "invalid", "invalid_choice", "min_value", "max_value"),
+    *("max_digits", "max_decimal_places", "max_whole_digits"),
+)
+
+
+def _allowed_text(definition: SettingDefinition) -> str:
+    end = ", or leave it empty." if definition.is_optional else "."
+    if definition.kind == "choice":
+        return f"Choose one of: {', '.join(label for _name, label in definition.choices)}."
+    if definition.unit == "bytes":
+        low, high = definition.low // GIB, definition.high // GIB
+        return f"Give a size from {low:,} to {high:,} GB, such as 2.5{end}"
+    unit = f" {definition.unit}" if definition.unit else ""
+    return f"Give a whole number from {definition.low:,} to {definition.high:,}{unit}{end}"
 
 
 def _initial(definition: SettingDefinition, value: Any) -> Any:

@@ -67,6 +67,27 @@ def test_sizes_are_given_in_gigabytes(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("trash_retention_days", "-1", "Give a whole number from 0 to 3,650 days."),
+        ("trash_retention_days", "soon", "Give a whole number from 0 to 3,650 days."),
+        ("trash_retention_days", "", "Give a whole number from 0 to 3,650 days."),
+        ("jobs_parallel", "65", "Give a whole number from 1 to 64, or leave it empty."),
+        ("reserve_bytes", "-5", "Give a size from 0 to 1,073,741,824 GB, such as 2.5."),
+        ("reserve_bytes", "9999999999", "Give a size from 0 to 1,073,741,824 GB, such as 2.5."),
+        ("reserve_bytes", "1.2345", "Give a size from 0 to 1,073,741,824 GB, such as 2.5."),
+        ("trash_cap_policy", "x", "Choose one of: Pause the queue, Purge the oldest originals."),
+    ],
+)
+def test_one_sentence_says_what_is_allowed(
+    client: Client, field: str, value: str, text: str
+) -> None:
+    page = client.post("/settings/", filled(**{field: value})).text
+    error = page.partition(f'id="id_{field}_error"')[2].partition("</span></span>")[0]
+    assert error.endswith(f"<span>{text}")
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("trash_retention_days", "-1"),
