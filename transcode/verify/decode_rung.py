@@ -6,6 +6,7 @@ ffmpeg forgives broken bytes by default: 4000 flipped ones gave exit code 0 and 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mediaflow.base.input_guard import guarded_input
@@ -45,7 +46,11 @@ def check_decode(evidence: Evidence) -> RungResult:
     problem = ""
     for number, window in enumerate(windows):
         evidence.note(6, "decodes every frame" if len(windows) == 1 else "decodes samples")
-        result = _decode(evidence, window, share=(number, len(windows)))
+        share = (number, len(windows))
+        if window is None:
+            result = evidence.side.take("decode", partial(_decode, evidence, None, share=share))
+        else:
+            result = _decode(evidence, window, share=share)
         problem = _problem(result)
         if problem:
             break
@@ -64,6 +69,12 @@ def check_decode(evidence: Evidence) -> RungResult:
         f"Everything decodes but {names}: copied unchanged, with errors that the source has too.",
         outcome=RECORDED,
     )
+
+
+def begin_decode(evidence: Evidence) -> None:
+    """Of an encoded picture everything is decoded: that begins beside the cheap rungs."""
+    if evidence.is_video_encoded:
+        evidence.side.begin("decode", partial(_decode, evidence, None, share=(0, 1)))
 
 
 def _passed(evidence: Evidence, windows: list[tuple[float, float] | None]) -> RungResult:
@@ -100,7 +111,7 @@ def _decode(
     argv = ffmpeg_argv(loglevel="repeat+level+warning")
     argv += guarded_input(evidence.output_raw, options=options)
     argv += [*ALL_STREAMS, *NULL_OUTPUT]
-    total = window[1] if window is not None else evidence.after.duration_s or 0.0
+    total = window[1] if window is not None else evidence.plan.duration_s
 
     def on_progress(progress: FfmpegProgress) -> None:
         done = (progress.out_time_s or 0.0) / total if total else 0.0
@@ -108,7 +119,7 @@ def _decode(
         evidence.note(6, "decodes every frame", pct)
 
     return run_ffmpeg(
-        argv, checkpoint=evidence.run.checkpoint, on_progress=on_progress, log=evidence.run.log
+        argv, checkpoint=evidence.side.checkpoint, on_progress=on_progress, log=evidence.run.log
     )
 
 

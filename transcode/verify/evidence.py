@@ -13,6 +13,7 @@ from transcode.planning.film_timing import FilmTiming, film_timing
 from transcode.planning.model import Action, StreamKind
 from transcode.running.context import PhaseProgress
 from transcode.verify.results import FAILED, NOT_APPLICABLE, PASSED, RungResult
+from transcode.verify.side_work import SideWork
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,11 @@ class Evidence:
     encode_result: FfmpegResult | None
     recorded_losses: list[str] = field(default_factory=list)
     score: VmafScore | None = None
+    climbing: int | None = None  # the rung whose turn it is
+    side: SideWork = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.side = SideWork(self.run.checkpoint)
 
     @property
     def plan(self) -> Plan:
@@ -58,13 +64,18 @@ class Evidence:
     @cached_property
     def after(self) -> MediaInfo:
         """The output, probed in a worker process."""
-        return probe_in_worker(self.output_raw)
+        return self.side.take("after", lambda: probe_in_worker(self.output_raw))
 
     @cached_property
     def output_timing(self) -> FilmTiming:
         """Every packet of the output, the SHA-256 of its bytes, its first sounds: one worker."""
+        return self.side.take("output_timing", self._read_output)
+
+    def _read_output(self) -> FilmTiming:
         sounds = [s.output_index for s in self._sounds if s.output_index is not None]
-        return film_timing(self.output_raw, sounds, with_index=True, checkpoint=self.run.checkpoint)
+        return film_timing(
+            self.output_raw, sounds, with_index=True, checkpoint=self.side.checkpoint
+        )
 
     @property
     def output_index(self) -> PacketIndex:
@@ -74,11 +85,20 @@ class Evidence:
 
     @cached_property
     def source_sound_starts(self) -> dict[int, float]:
+        return self.side.take("source_sounds", self._read_source_sounds)
+
+    def _read_source_sounds(self) -> dict[int, float]:
         sounds = [s.source_index for s in self._sounds]
         timing = film_timing(
-            self.run.source, sounds, with_index=False, checkpoint=self.run.checkpoint
+            self.run.source, sounds, with_index=False, checkpoint=self.side.checkpoint
         )
         return timing.sound_starts_s
+
+    def begin_reading(self) -> None:
+        """Both worker processes beside the cheap rungs."""
+        self.side.begin("output_timing", self._read_output)
+        if self._sounds:
+            self.side.begin("source_sounds", self._read_source_sounds)
 
     @cached_property
     def source_sha256(self) -> str:
@@ -115,6 +135,9 @@ class Evidence:
         return next((v for v in self.after.video if v.index == planned.output_index), None)
 
     def note(self, rung: int, doing: str, pct: float | None = None) -> None:
+        """What the rung does whose turn it is; what runs beside it keeps quiet."""
+        if not self.side.is_owner and rung != self.climbing:
+            return
         self.run.report(PhaseProgress(pct=pct, note=f"rung {rung} of {LAST_RUNG}: {doing}"))
 
 

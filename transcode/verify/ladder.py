@@ -10,7 +10,7 @@ import av.error
 from library.probing.probe import ProbeProblem
 from mediaflow.base.failpoints import declare, reach
 from transcode.verify.color_rungs import COLOR, check_color
-from transcode.verify.decode_rung import DECODE, check_decode
+from transcode.verify.decode_rung import DECODE, begin_decode, check_decode
 from transcode.verify.evidence import Evidence, Verdict
 from transcode.verify.process_rungs import (
     FILE,
@@ -20,7 +20,7 @@ from transcode.verify.process_rungs import (
     check_opens,
     check_process,
 )
-from transcode.verify.quality_rung import QUALITY, check_quality
+from transcode.verify.quality_rung import QUALITY, begin_quality, check_quality
 from transcode.verify.results import Proof, RungResult
 from transcode.verify.size_rungs import SIZE, SOURCE, check_size, check_source
 from transcode.verify.stream_rungs import STREAMS, check_streams
@@ -48,21 +48,30 @@ class Rung:
     verdict: Verdict
     check: Callable[[Evidence], RungResult]
     doing: str  # for the progress line
+    # Begins the costly work of later rungs beside this and the next ones.
+    before: Callable[[Evidence], None] | None = None
+
+
+def _begin_reading(evidence: Evidence) -> None:
+    """There is a file that ffmpeg calls good: what reads it to its end begins."""
+    begin_decode(evidence)
+    evidence.begin_reading()
 
 
 # In the order in which they are climbed: what costs little first, so that a broken or worthless
-# output never costs a decode. The numbers are those of trust.md; rung 12 is `check_swapped`.
+# output ends the decode that runs beside. The numbers are those of trust.md; rung 12 is
+# `check_swapped`.
 RUNGS: tuple[Rung, ...] = (
     Rung(PROCESS, check_process, "reads what ffmpeg said"),
     Rung(FILE, check_file, "looks at the file"),
-    Rung(OPENS, check_opens, "opens the output"),
+    Rung(OPENS, check_opens, "opens the output", _begin_reading),
     Rung(STREAMS, check_streams, "compares streams with the plan"),
     Rung(COLOR, check_color, "compares colour and shape"),
     Rung(DURATION, check_duration, "reads every packet"),
     Rung(FRAMES, check_frames, "counts the frames"),
     Rung(SYNC, check_sync, "compares sound and picture"),
     Rung(SIZE, check_size, "compares the sizes"),
-    Rung(DECODE, check_decode, "decodes every frame"),
+    Rung(DECODE, check_decode, "decodes every frame", begin_quality),
     Rung(QUALITY, check_quality, "compares the picture"),
     Rung(SOURCE, check_source, "looks at the original again"),
 )
@@ -86,23 +95,34 @@ def run_ladder(
     """
     reach(_STARTED)
     evidence = Evidence(ctx, prepared, output, encode_result)
-    results: list[RungResult] = []
-    for rung in RUNGS:
-        ctx.checkpoint()
-        reach(_REACHED[rung.verdict.number])
-        result = climb(rung, evidence)
-        results.append(result)
-        if result.is_failed:
-            results += _blame_the_source(evidence, result)
-            break
+    try:
+        results = _climb_all(evidence)
+    finally:
+        evidence.side.end()
     proof = make_proof(evidence, results)
     if proof.is_passed:
         reach(_PASSED)
     return proof
 
 
+def _climb_all(evidence: Evidence) -> list[RungResult]:
+    results: list[RungResult] = []
+    for rung in RUNGS:
+        evidence.run.checkpoint()
+        reach(_REACHED[rung.verdict.number])
+        if rung.before is not None:
+            rung.before(evidence)
+        result = climb(rung, evidence)
+        results.append(result)
+        if result.is_failed:
+            results += _blame_the_source(evidence, result)
+            break
+    return results
+
+
 def climb(rung: Rung, evidence: Evidence) -> RungResult:
     """One rung, logged. A check that cannot be made is a failed one."""
+    evidence.climbing = rung.verdict.number
     evidence.note(rung.verdict.number, rung.doing)
     try:
         result = rung.check(evidence)

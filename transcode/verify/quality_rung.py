@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from library.media_info import HdrKind
@@ -36,11 +37,18 @@ def check_quality(evidence: Evidence) -> RungResult:
     if video is None:
         return QUALITY.failed("no video stream", limit, "The output has no picture to measure.")
     try:
-        score = _measure(evidence, plan.video, video)
+        score = evidence.side.take("vmaf", partial(_measure, evidence, plan.video, video))
     except VmafFailed as failed:
         return QUALITY.failed("no score", limit, f"The picture could not be measured: {failed}")
     evidence.score = score
     return _judge(evidence, score, limit)
+
+
+def begin_quality(evidence: Evidence) -> None:
+    """Beside the decoding, where the rung will ask for it."""
+    plan, video = evidence.plan, evidence.video_after
+    if plan.video and evidence.is_video_encoded and plan.is_vmaf_checked and video is not None:
+        evidence.side.begin("vmaf", partial(_measure, evidence, plan.video, video))
 
 
 def _judge(evidence: Evidence, score: VmafScore, limit: str) -> RungResult:
@@ -96,7 +104,7 @@ def _measure(evidence: Evidence, plan: VideoPlan, video: VideoStream) -> VmafSco
         windows,
         work_dir=evidence.run.work_dir,
         threads=os.cpu_count() or 1,
-        checkpoint=evidence.run.checkpoint,
+        checkpoint=evidence.side.checkpoint,
         on_window=lambda n: evidence.note(8, "compares the picture", 100 * n / len(windows)),
     )
     return _with_space(score, video)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transcode.verify import Proof
+    from transcode.verify.evidence import Evidence
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -71,6 +73,23 @@ def test_a_failure_ends_the_walk_and_says_what_was_measured(rich: Pair) -> None:
     assert "2 chapters where 5" in proof.failed_text
     assert isinstance(proof.failure, JobFailed)
     assert not proof.failure.is_retryable
+
+
+def test_a_failure_ends_the_decoding_that_runs_beside(
+    rich: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def decode_for_ever(evidence: Evidence, *_args: object, **_options: object) -> None:
+        try:
+            while True:
+                evidence.side.checkpoint()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("transcode.verify.decode_rung._decode", decode_for_ever)
+    assert prove(rich.with_plan(chapters=5)).failed_code == "verify_streams"
+    assert ended.is_set()
 
 
 def test_progress_and_log_name_the_rungs(rich: Pair) -> None:
