@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db.models import Sum
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from library.models import Library
@@ -16,6 +17,7 @@ from mediaflow.base.hooks import hooked
 from mediaflow.base.settings_store import get_settings
 from mediaflow.disks import gauge_of, low_disks
 from transcode.models import TrashEntry, TrashState
+from transcode.queue.opening import opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,12 +142,21 @@ def _banners(request: HttpRequest, user: User) -> Iterator[Banner]:
             first_url("library:folder_list", "folder_list"),
             "Look",
         )
-    values = get_settings("queue_paused", "queue_paused_reason")
+    values = get_settings("queue_paused", "queue_paused_reason", "queue_hours")
     queue = first_url("transcode:queue", "queue")
     # The queue page says so itself, with the button to resume.
     if values["queue_paused"] and request.path != queue:
         reason = values["queue_paused_reason"] or "No new job starts until it is resumed."
         yield Banner("warn", "The queue is paused.", reason, queue, "Queue")
+    again = opens_at(values["queue_hours"], timezone.now())
+    if again is not None and not values["queue_paused"]:
+        yield Banner(
+            "info",
+            f"Encoding goes on at {again:%H:%M} on {again:%A}.",
+            f"The queue's hours are {values['queue_hours']}.",
+            first_url("settings"),
+            "Settings",
+        )
     for name, use in low_disks():
         free_mb = use.free_bytes // 1024**2
         yield Banner(

@@ -130,8 +130,18 @@ def cancel_jobs(job_ids: Iterable[int], *, actor: AbstractBaseUser | None) -> in
 
 
 def pause_job(job_id: int, *, actor: AbstractBaseUser | None) -> None:
-    """Pause one job; a running one is handed back and keeps what it has. Raises QueueProblem."""
+    """Pause one job; a running one stands still and frees nothing. Raises QueueProblem."""
     _set_paused(job_id, True, actor)
+
+
+def stop_job(job_id: int, *, actor: AbstractBaseUser | None) -> None:
+    """Stop a running job until it is resumed: it frees everything but its finished chunks.
+
+    Raises QueueProblem.
+    """
+    if not queue_order.stop_running(job_id):
+        raise QueueProblem("This job is not running.")
+    record_audit("job.stop", actor=actor, subject=f"job {job_id}")
 
 
 def resume_job(job_id: int, *, actor: AbstractBaseUser | None) -> None:
@@ -174,6 +184,7 @@ def _rerun(old: Job, actor: AbstractBaseUser | None) -> Job:
         raise QueueProblem("The film is no longer in any library.")
     if Replacement.objects.filter(job=old, state__in=OPEN_JOURNAL).exists():
         raise QueueProblem("Its swap is not at its end; see the job's page.")
+    spec = old.preset.spec if old.preset else old.preset_spec
     try:
         with transaction.atomic():
             job = Job.objects.create(
@@ -183,7 +194,7 @@ def _rerun(old: Job, actor: AbstractBaseUser | None) -> Job:
                 preset=old.preset,
                 preset_slug=old.preset_slug,
                 preset_name=old.preset_name,
-                preset_spec=old.preset.spec if old.preset else old.preset_spec,
+                preset_spec=spec,
                 output_mode=old.output_mode,
                 output_dir_raw=old.output_dir_raw,
                 priority=old.priority,
@@ -192,6 +203,7 @@ def _rerun(old: Job, actor: AbstractBaseUser | None) -> Job:
                 origin="again",
                 rerun_of=old,
                 source_bytes=old.file.size_bytes,
+                hours="; ".join(spec.get("hours", ())),
             )
             MediaFile.objects.filter(pk=old.file.pk).update(state=FileState.QUEUED, state_reason="")
     except IntegrityError:

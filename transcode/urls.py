@@ -29,6 +29,7 @@ urlpatterns = [
     ),
     path("queue/<int:job_id>/actions/", job_actions.job_actions, name="job_actions"),
     path("queue/<int:job_id>/priority/", job_actions.job_priority, name="job_priority"),
+    path("queue/<int:job_id>/stop/", job_actions.job_stop, name="job_stop"),
     path("queue/<int:job_id>/pause/", job_actions.job_pause, name="job_pause"),
     path("queue/<int:job_id>/resume/", job_actions.job_resume, name="job_resume"),
     path("queue/<int:job_id>/cancel/ask/", job_actions.job_cancel_ask, name="job_cancel_ask"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mediaflow.base.audit import record_audit
+from mediaflow.base.hours import HoursProblem, parse_hours, split_hours
 from mediaflow.base.models import Setting
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class SettingProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SettingDefinition:
-    """One setting. `kind` is bool, int, str or choice; `unit` is shown beside the field."""
+    """One setting. `kind` is bool, int, str, hours or choice; `unit` is shown beside the field."""
 
     key: str
     kind: str
@@ -69,6 +70,104 @@ _ALL: Final = (
         low=1,
         high=64,
         is_optional=True,
+    ),
+    SettingDefinition(
+        "queue_hours",
+        "hours",
+        "",
+        "Encode only at",
+        "22:00-06:00 or mon-fri 22:00-06:00, with commas between. Empty: always.",
+        "queue",
+        high=400,
+    ),
+    SettingDefinition(
+        "queue_at_hours_end",
+        "choice",
+        "finish",
+        "At the end of the hours",
+        "What happens to films that are being encoded then.",
+        "queue",
+        choices=(
+            ("finish", "Finish them"),
+            ("pause", "Pause them; they keep their memory"),
+            ("hand_back", "Stop them and keep their chunks"),
+        ),
+    ),
+    SettingDefinition(
+        "ffmpeg_nice",
+        "int",
+        10,
+        "Priority of ffmpeg",
+        "0 is as important as everything else, 19 only when nothing else runs.",
+        "machine",
+        low=0,
+        high=19,
+    ),
+    SettingDefinition(
+        "ffmpeg_disk_priority",
+        "choice",
+        "low",
+        "Disk priority of ffmpeg",
+        "Idle: only when nobody else reads or writes. Not every disk scheduler heeds it.",
+        "machine",
+        choices=(("low", "Low"), ("idle", "Idle"), ("normal", "Normal")),
+    ),
+    SettingDefinition(
+        "ffmpeg_cores",
+        "int",
+        None,
+        "Processor cores for ffmpeg",
+        "Empty: all of them.",
+        "machine",
+        low=1,
+        high=1024,
+        is_optional=True,
+    ),
+    SettingDefinition(
+        "ffmpeg_memory_mib",
+        "int",
+        None,
+        "Memory for each ffmpeg",
+        "One that needs more is ended, and the job says so. Empty: no limit.",
+        "machine",
+        low=256,
+        high=1024 * 1024,
+        unit="MiB",
+        is_optional=True,
+    ),
+    SettingDefinition(
+        "chunk_seconds",
+        "int",
+        60,
+        "Length of a chunk",
+        "Films are encoded in chunks of about this length, cut at keyframes. A crash costs at most"
+        " one for each that was running.",
+        "encoding",
+        low=1,
+        high=3600,
+        unit="seconds",
+    ),
+    SettingDefinition(
+        "chunks_parallel",
+        "int",
+        None,
+        "Chunks of one film at once",
+        "Empty: as many as the encoder, the cores and the memory allow.",
+        "encoding",
+        low=1,
+        high=64,
+        is_optional=True,
+    ),
+    SettingDefinition(
+        "chunk_keep_days",
+        "int",
+        7,
+        "Keep chunks of stopped jobs for",
+        "A new job of the same film goes on with them. Afterwards they are removed.",
+        "encoding",
+        low=0,
+        high=365,
+        unit="days",
     ),
     SettingDefinition(
         "trash_retention_days",
@@ -185,6 +284,8 @@ def parse_setting(key: str, value: object) -> Any:
             return _parse_int(definition, value)
         case "choice":
             return _parse_choice(definition, value)
+        case "hours":
+            return _parse_hours(definition, value)
         case _:
             return _parse_text(definition, value)
 
@@ -220,6 +321,15 @@ def _parse_choice(definition: SettingDefinition, value: object) -> str:
     if value not in allowed:
         raise SettingProblem(definition.key, f"must be one of {', '.join(allowed)}.")
     return str(value)
+
+
+def _parse_hours(definition: SettingDefinition, value: object) -> str:
+    text = _parse_text(definition, value)
+    try:
+        parse_hours(split_hours(text))
+    except HoursProblem as problem:
+        raise SettingProblem(definition.key, f"cannot be read: {problem}") from None
+    return text
 
 
 def _parse_text(definition: SettingDefinition, value: object) -> str:

@@ -134,12 +134,12 @@ def test_a_cancel_stops_the_whole_process_tree_in_seconds(queue: LiveQueue) -> N
     assert queue.rows("select state from library_mediafile") == [{"state": "new"}]
 
 
-def test_a_paused_job_is_handed_back_and_goes_on_when_resumed(queue: LiveQueue) -> None:
+def test_a_stopped_job_is_handed_back_and_goes_on_when_resumed(queue: LiveQueue) -> None:
     queue.prepare(1, queue="slow", seconds=4)
     queue.consumer()
     queue.wait_until_encoding()
-    queue.shell("from transcode.services import pause_job; pause_job(1, actor=None)")
-    queue.wait_until("queued", timeout_s=15)
+    queue.shell("from transcode.services import stop_job; stop_job(1, actor=None)")
+    queue.wait_until("queued", timeout_s=60)
     wait_for(lambda: not queue.is_encoding(), "ffmpeg is gone", 5)
     queue.shell("from transcode.services import resume_job; resume_job(1, actor=None)")
     assert_all_done(queue)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import namedtuple
+from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -211,8 +215,72 @@ def test_a_pause_counts_only_once_recovery_is_over(control: RunControl) -> None:
     control.tick()
     control.checkpoint()
     control.follow_pause()
+    control.tick()
+    waiting = Thread(target=control.checkpoint)
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()  # it stands still
+    Job.objects.update(is_paused=False)
+    control.tick()
+    waiting.join(60)
+    assert not waiting.is_alive()
+
+
+def test_a_paused_job_can_be_cancelled_and_handed_back(control: RunControl) -> None:
+    control.follow_pause()
+    Job.objects.update(is_paused=True)
+    control.tick()
+    control.request_hand_back("Stopped.")
+    with pytest.raises(JobHandedBack, match="Stopped"):
+        control.checkpoint()
+    Job.objects.update(cancel_requested_at=timezone.now())
+    control.tick()
+    with pytest.raises(JobCancelled):
+        control.checkpoint()
+
+
+def test_a_stop_that_keeps_the_chunks_hands_back(control: RunControl) -> None:
+    control.follow_pause()
+    Job.objects.update(is_paused=True, keeps_chunks=True)
+    control.tick()
     with pytest.raises(JobHandedBack, match="paused"):
         control.checkpoint()
+
+
+def at_hour(hour: int) -> datetime:
+    return datetime(2026, 11, 3, hour, tzinfo=ZoneInfo(settings.TIME_ZONE))
+
+
+@pytest.fixture
+def day_job(running: tuple[Job, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running job whose preset encodes by day and hands back in the evening."""
+    monkeypatch.setattr("transcode.running.control.HOURS_LOOK_S", 0.0)
+    hours = "08:00-18:00"
+    Job.objects.update(hours=hours, preset_spec={"hours": [hours], "at_hours_end": "hand_back"})
+
+
+@pytest.mark.usefixtures("day_job")
+def test_the_end_of_its_hours_hands_a_job_back_when_the_preset_says_so(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transcode.running.control.timezone.now", lambda: at_hour(12))
+    control.follow_pause()
+    control.tick()
+    control.checkpoint()
+    monkeypatch.setattr("transcode.running.control.timezone.now", lambda: at_hour(22))
+    control.tick()
+    with pytest.raises(JobHandedBack, match="outside_hours"):
+        control.checkpoint()
+
+
+@pytest.mark.usefixtures("day_job")
+def test_a_job_begun_by_hand_outside_its_hours_is_left_alone(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transcode.running.control.timezone.now", lambda: at_hour(22))
+    control.follow_pause()
+    control.tick()
+    control.checkpoint()
 
 
 def test_a_shutdown_hands_back(control: RunControl) -> None:

@@ -130,7 +130,7 @@ def wait_until_done(
 
 
 def _going_on(jobs: QuerySet[Job], *, is_paused: bool) -> bool:
-    running = Q(status=JobStatus.RUNNING)
+    running = Q(status=JobStatus.RUNNING, is_paused=False)
     recovers = Q(status=JobStatus.QUEUED, replacement__state__in=OPEN_JOURNAL)
     if jobs.filter(running | recovers).exists():
         return True

@@ -1,4 +1,5 @@
-"""Stands between us and ffmpeg for a moment: `python -I -S child_shim.py MODE PARENT NICE -- …`.
+"""Stands between us and ffmpeg for a moment:
+`python -I -S child_shim.py MODE PARENT NICE DISK CORES MEMORY_MIB -- …` (0: as it is).
 
 It makes the child die with its parent, lowers its priority and becomes ffmpeg (same process id).
 `exec` uses Linux's parent-death signal, which survives the exec. `watch` is for systems without it:
@@ -43,6 +44,45 @@ def lower_priority(step: int) -> None:
         pass
 
 
+def lower_disk_priority(word: str) -> None:
+    """`idle`: only when nobody else uses the disk; `normal`: not lowered by the niceness."""
+    values = {"idle": 3 << 13, "normal": 2 << 13 | 4}  # class and level, linux/ioprio.h
+    numbers = {"x86_64": 251, "aarch64": 30}  # of ioprio_set, which libc has no function for
+    if word not in values or os.uname().machine not in numbers:
+        return
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.syscall(numbers[os.uname().machine], 1, 0, values[word])
+    except (ImportError, OSError, AttributeError):
+        pass
+
+
+def keep_to_cores(count: int) -> None:
+    """The first cores of those we may use; encoders count their threads by them."""
+    if count <= 0 or not hasattr(os, "sched_setaffinity"):
+        return
+    usable = sorted(os.sched_getaffinity(0))
+    try:
+        os.sched_setaffinity(0, usable[:count])
+    except OSError:
+        pass
+
+
+def limit_memory(mebibytes: int) -> None:
+    """Of what it writes to (data, heap, private maps); files that it maps do not count."""
+    if mebibytes <= 0:
+        return
+    import resource
+
+    limit = mebibytes * 1024 * 1024
+    _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
 def watch(argv: list[str]) -> int:
     """Run argv as a child; kill the whole group when standard input ends. Returns its exit code."""
     import subprocess  # only here: the usual way needs neither and starts faster without
@@ -62,8 +102,11 @@ def watch(argv: list[str]) -> int:
 
 
 def main(argv: list[str]) -> int:
-    mode, parent_pid, nice_step, _separator, *command = argv
+    mode, parent_pid, nice_step, disk, cores, memory_mib, _separator, *command = argv
     lower_priority(int(nice_step))
+    lower_disk_priority(disk)
+    keep_to_cores(int(cores))
+    limit_memory(int(memory_mib))
     try:
         if mode == "exec" and die_with_parent(int(parent_pid)):
             null = os.open(os.devnull, os.O_RDONLY)

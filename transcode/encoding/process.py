@@ -25,7 +25,6 @@ from transcode.encoding.progress import FfmpegProgress, ProgressParser
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-NICE_STEP = 10
 # A runner has 5 s to hand back after its consumer's end; x265 may want longer to flush its queue,
 # and what it would write is thrown away.
 TERMINATE_GRACE_S = 2.0
@@ -70,6 +69,7 @@ def run_ffmpeg(
     """
     started = time.monotonic()
     child = _start(argv, cwd)
+    _groups.add(child.pid)
     reader = _OutputReader(child)
     is_stalled = False
     try:
@@ -90,11 +90,76 @@ def run_ffmpeg(
     )
 
 
+class _Groups:
+    """The process groups that run now; while they are frozen, new ones stop as they begin."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pids: set[int] = set()
+        self._is_frozen = False
+
+    def add(self, pid: int) -> None:
+        with self._lock:
+            self._pids.add(pid)
+            if self._is_frozen:
+                _signal_group(pid, signal.SIGSTOP)
+
+    def discard(self, pid: int) -> None:
+        """Before it is reaped: afterwards its number may be somebody else's."""
+        with self._lock:
+            self._pids.discard(pid)
+
+    def set_frozen(self, is_frozen: bool) -> None:
+        with self._lock:
+            self._is_frozen = is_frozen
+            for pid in self._pids:
+                _signal_group(pid, signal.SIGSTOP if is_frozen else signal.SIGCONT)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
+
+
+_groups = _Groups()
+
+
+def freeze_children() -> None:
+    """Every ffmpeg of this process stands still and keeps its memory, until `thaw_children`."""
+    _groups.set_frozen(True)
+
+
+def thaw_children() -> None:
+    _groups.set_frozen(False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """How much of the machine one ffmpeg may take; 0 is no limit."""
+
+    nice_step: int = 10
+    disk_priority: str = "low"  # what the niceness gives; idle, normal
+    cores: int = 0
+    memory_mib: int = 0
+
+    def as_arguments(self) -> tuple[str, ...]:
+        return str(self.nice_step), self.disk_priority, str(self.cores), str(self.memory_mib)
+
+
+_limits = ChildLimits()
+
+
+def set_child_limits(limits: ChildLimits) -> None:
+    """For every ffmpeg that this process starts from now on."""
+    global _limits
+    _limits = limits
+
+
 def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
     mode = "exec" if sys.platform.startswith("linux") else "watch"
     shim = [sys.executable, "-I", "-S", child_shim.__file__, mode, str(os.getpid())]
     return subprocess.Popen(
-        [*shim, str(NICE_STEP), "--", *argv],
+        [*shim, *_limits.as_arguments(), "--", *argv],
         stdin=subprocess.PIPE,  # never written; its end tells a watching shim that we are gone
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -117,7 +182,10 @@ def _follow(
     while not _has_ended(child):
         reader.wait(TICK_S)
         if checkpoint is not None:
+            asked_at = time.monotonic()
             checkpoint()
+            if time.monotonic() - asked_at > TICK_S:
+                watch.begin_anew()  # it stood still, as it was told to
         _pass_on(reader, on_progress, log, LOG_LINES_PER_TICK)
         if watch.is_stalled(reader):
             return True
@@ -135,6 +203,7 @@ def _has_ended(child: subprocess.Popen[bytes]) -> bool:
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
     """TERM, wait, KILL; returns when the leader is reaped and the group was killed."""
+    _groups.discard(child.pid)
     if not _has_ended(child):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGTERM)
@@ -293,6 +362,9 @@ class _StallWatch:
         self._timeout_s = timeout_s
         self._seen: tuple[int, str] = (-1, "")
         self._since = time.monotonic()  # does not run while the machine sleeps
+
+    def begin_anew(self) -> None:
+        self._since = time.monotonic()
 
     def is_stalled(self, reader: _OutputReader) -> bool:
         now = time.monotonic()

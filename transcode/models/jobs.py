@@ -66,6 +66,8 @@ class Job(models.Model):
     priority = models.SmallIntegerField(default=0)
     position = models.BigIntegerField(default=0)  # gapped by POSITION_GAP
     is_paused = models.BooleanField(default=False)
+    # Windows of the preset when it was queued, "; " between them; "" runs at any time.
+    hours = models.CharField(max_length=400, default="", blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
     attempt = models.PositiveIntegerField(
         default=0
@@ -175,6 +177,7 @@ class Job(models.Model):
             models.Index(fields=["status", "-priority", "position", "id"], name="job_queue_order"),
             models.Index(fields=["status", "-finished_at", "-id"], name="job_history_status"),
             models.Index(fields=["-finished_at", "-id"], name="job_history"),
+            models.Index(fields=["hours"], name="job_hours", condition=~Q(hours="")),
         ]
 
     def __str__(self) -> str:

@@ -139,7 +139,7 @@ def state_word(job: Job) -> str:
         return "Undone"
     if job.status == JobStatus.RUNNING and job.cancel_requested_at:
         return "Stopping"
-    if job.is_paused and job.status in {JobStatus.QUEUED, JobStatus.RETRY_WAIT}:
+    if job.is_paused and job.status in {JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.RETRY_WAIT}:
         return "Paused"
     return str(JobStatus(job.status).label)
 
@@ -147,7 +147,7 @@ def state_word(job: Job) -> str:
 def state_kind(job: Job) -> str:
     if job.status == JobStatus.COMPLETED and job.undone_at:
         return "idle"
-    if job.is_paused and job.status in {JobStatus.QUEUED, JobStatus.RETRY_WAIT}:
+    if job.is_paused and job.status in {JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.RETRY_WAIT}:
         return "held"
     return STATE_KINDS[job.status]
 

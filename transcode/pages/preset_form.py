@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 
+from mediaflow.base.hours import split_hours
 from transcode.encoders import ENCODERS, H264_LEVELS
 from transcode.presets import rules
 from transcode.presets.spec import PresetProblem, PresetSpec
@@ -307,6 +308,8 @@ def to_spec_json(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_list(text: str, field: str) -> list[str]:
+    if field == "hours":
+        return list(split_hours(text))
     if field == "languages":
         return [code.lower() for code in re.split(r"[\s,;]+", text) if code]
     return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]

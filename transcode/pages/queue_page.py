@@ -120,6 +120,8 @@ class RunningCard:
     is_swapping: bool
     cancel_url: str
     pause_url: str
+    resume_url: str
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,8 @@ def _card(job: Job) -> RunningCard:
         is_swapping=is_swap_running(job),
         cancel_url=reverse("transcode:job_cancel", args=[job.pk]),
         pause_url=reverse("transcode:job_pause", args=[job.pk]),
+        resume_url=reverse("transcode:job_resume", args=[job.pk]),
+        is_paused=job.is_paused,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mediaflow.base.hours import HoursProblem, parse_hours
 from transcode.encoders import ENCODERS, H264_LEVELS
 from transcode.planning import containers
 from transcode.planning.model import StreamKind
 from transcode.presets import rules
 from transcode.presets.rules import PresetProblem, VideoRule
-from transcode.queue.hours import HoursProblem, parse_hours
 
 if TYPE_CHECKING:
     from transcode.presets.spec import PresetSpec

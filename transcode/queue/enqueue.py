@@ -228,6 +228,7 @@ def _columns(order: EnqueueOrder, now: Any) -> dict[str, Combinable]:
         "preset_slug": constant("preset_slug", order.preset.slug),
         "preset_name": constant("preset_name", order.preset.name),
         "preset_spec": constant("preset_spec", order.preset.spec),
+        "hours": constant("hours", "; ".join(order.preset.spec.get("hours", ()))),
         "output_mode": constant("output_mode", order.output_mode),
         "output_dir_raw": constant("output_dir_raw", order.output_dir),
         "priority": constant("priority", order.priority),

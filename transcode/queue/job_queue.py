@@ -21,6 +21,7 @@ from mediaflow.base.settings_store import get_setting
 from mediaflow.base.transitions import change_status
 from mediaflow.base.wake import ring
 from transcode.models import Job, JobAttempt, JobPhase, JobStatus, OutputMode, Replacement
+from transcode.queue.opening import closed_hours, queue_is_open
 from transcode.states import FILE_STATE, JOB_TABLE, OPEN_JOURNAL, TERMINAL, WAITING
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ class Claim:
 def claim_next(owner: str, *, among: Collection[int] | None = None) -> Claim | None:
     """Take the next job: open journals first (even while paused), then priority, position, id.
 
-    Honours `not_before`, the pause of the job and of the queue; `among` narrows it to some jobs.
-    Safe with any number of callers.
+    Honours `not_before`, the pause of the job and of the queue, and the hours of both; `among`
+    narrows it to some jobs, which somebody asked for now, whatever the hours. Safe with any number
+    of callers.
     """
     promote_due(timezone.now())
     while True:
@@ -103,6 +105,10 @@ def _next_id(now: datetime, among: Collection[int] | None = None) -> int | None:
     first = _lockable(ready.filter(pk__in=with_journal).order_by("id")) if with_journal else None
     if first is not None or get_setting("queue_paused"):
         return first
+    if among is None:
+        if not queue_is_open(now):
+            return None
+        ready = ready.exclude(hours__in=closed_hours(now))
     in_order = ready.filter(is_paused=False).order_by("-priority", "position", "id")
     return _lockable(in_order)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 from django.db.models import F, Max, Q
 
-from transcode.models import Job
+from transcode.models import Job, JobStatus
 from transcode.states import WAITING
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ def set_priority(job_id: int, priority: int) -> bool:
 
 
 def set_paused(job_id: int, is_paused: bool) -> bool:
-    """Pause or resume one job; a running one hands itself back within a second or two."""
+    """Pause or resume one job; a running one stands still within a second or two."""
     rows = Job.objects.filter(pk=job_id).exclude(finished_at__isnull=False)
-    return bool(rows.update(is_paused=is_paused))
+    return bool(rows.update(is_paused=is_paused, keeps_chunks=False))
+
+
+def stop_running(job_id: int) -> bool:
+    """A running job hands itself back and waits, paused; its finished chunks stay."""
+    rows = Job.objects.filter(pk=job_id, status=JobStatus.RUNNING)
+    return bool(rows.update(is_paused=True, keeps_chunks=True))

@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
+from django.utils import timezone
 
 from mediaflow.base.leases import BeatTimer
+from transcode.encoding.process import freeze_children, thaw_children
 from transcode.models import Job
 from transcode.outcomes import JobCancelled, JobHandedBack, LeaseLost
-from transcode.queue import job_queue
+from transcode.queue import job_queue, opening
 from transcode.running.context import PhaseProgress
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 TICK_S = 1.0
+HOURS_LOOK_S = 15.0
 _DATABASE_AWAY = (DatabaseError, InterfaceError)
 
 
@@ -40,8 +45,14 @@ class RunControl:
         self._stop = threading.Event()
         self._hand_back = ""
         self._is_cancelled = False
-        self._is_paused = False
+        self._is_stopped = False
+        self._pause_reason = ""  # "" runs; else what is shown
+        self._hours_order = ("", "")
+        self._hours_due = 0.0
+        self._goes_on = threading.Event()  # cleared while everything stands still
+        self._goes_on.set()
         self._is_pause_followed = False
+        self._is_by_hand = False  # begun outside its hours: somebody asked for it now
         self._is_lost = False
         self._progress = PhaseProgress()
         self._written = self._progress
@@ -61,19 +72,30 @@ class RunControl:
         self._hand_back = self._hand_back or reason
 
     def follow_pause(self) -> None:
-        """From now on a pause hands the job back; before, an open journal is brought to its end."""
+        """From now on pauses and hours count; before, an open journal is brought to its end."""
+        self._is_by_hand = self._order_of_hours() != ("", "")
         self._is_pause_followed = True
 
     def checkpoint(self) -> None:
-        """Raises LeaseLost, JobHandedBack or JobCancelled. Only looks at memory: call it often."""
+        """Raises LeaseLost, JobHandedBack or JobCancelled. Only looks at memory: call it often.
+
+        Returns when a pause is over; what ffmpeg runs meanwhile stands still.
+        """
+        self._raise_orders()
+        while not self._goes_on.wait(TICK_S):
+            self._raise_orders()
+
+    def _raise_orders(self) -> None:
         if self._is_lost or self._timer.is_lost:
             raise LeaseLost("lease_lost", "Another process has taken this job over.")
         if self._is_cancelled:
             raise JobCancelled("cancelled", "Cancelled.")
         if self._hand_back:
             raise JobHandedBack("handed_back", self._hand_back)
-        if self._is_paused and self._is_pause_followed:
-            raise JobHandedBack("paused", "Paused; it goes on when it is resumed.")
+        if self._is_stopped and self._is_pause_followed:
+            raise JobHandedBack("paused", "Stopped; it goes on when it is resumed.")
+        if self._hours_order[0] == opening.HAND_BACK and self._is_pause_followed:
+            raise JobHandedBack("outside_hours", self._hours_order[1])
 
     def report(self, progress: PhaseProgress) -> None:
         """Take the newest progress; the timer thread writes it at most once a second."""
@@ -96,6 +118,7 @@ class RunControl:
         self._timer.tick()
         try:
             self._read_orders()
+            self._follow_pause_order()
             progress = self._progress
             if progress is not self._written and not self._is_lost:
                 self.write(**_columns(progress))
@@ -108,11 +131,44 @@ class RunControl:
 
     def _read_orders(self) -> None:
         mine = Job.objects.filter(pk=self.job_id, lease_token=self.token)
-        orders = mine.values_list("cancel_requested_at", "is_paused").first()
+        orders = mine.values_list("cancel_requested_at", "is_paused", "keeps_chunks").first()
         if orders is None:
             self._is_lost = True
             return
-        self._is_cancelled, self._is_paused = orders[0] is not None, orders[1]
+        cancel_requested_at, is_paused, keeps_chunks = orders
+        self._is_cancelled = cancel_requested_at is not None
+        self._is_stopped = is_paused and keeps_chunks
+        self._read_hours()
+        is_closed = self._hours_order[0] == opening.PAUSE
+        self._pause_reason = "Paused." if is_paused else self._hours_order[1] if is_closed else ""
+
+    def _read_hours(self) -> None:
+        now = time.monotonic()
+        if self._is_by_hand or now < self._hours_due:
+            return
+        self._hours_due = now + HOURS_LOOK_S
+        self._hours_order = self._order_of_hours()
+
+    def _order_of_hours(self) -> tuple[str, str]:
+        job = Job.objects.only("hours", "preset_spec").get(pk=self.job_id)
+        policy = job.preset_spec.get("at_hours_end", opening.FINISH)
+        return opening.end_of_hours(job.hours, policy, timezone.now())
+
+    def _follow_pause_order(self) -> None:
+        """Freeze and thaw. A job that stops, or swaps, is not held up."""
+        is_ending = self._is_cancelled or self._is_stopped or bool(self._hand_back)
+        if self._pause_reason and self._is_pause_followed and not (is_ending or self._is_lost):
+            if self._goes_on.is_set():
+                self._goes_on.clear()
+                freeze_children()
+                progress = self._progress
+                self._progress = replace(
+                    progress, note=self._pause_reason, fps=None, speed=None, eta_s=None
+                )
+        elif not self._goes_on.is_set():
+            thaw_children()
+            self._progress = replace(self._progress, note="")
+            self._goes_on.set()
 
     def _beat(self) -> bool:
         if self.slot is not None:

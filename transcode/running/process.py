@@ -15,6 +15,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.leases import ParentWatch, own_identity
+from mediaflow.base.settings_store import get_settings
+from transcode.encoding.process import ChildLimits, set_child_limits
 from transcode.models import JobAttempt, Replacement
 from transcode.queue import job_queue
 from transcode.running.attempt_log import AttemptLog
@@ -41,6 +43,7 @@ def run_claimed_job(job_id: int, token: str, parent_fd: int | None) -> bool:
     attempt = JobAttempt.objects.get(lease_token=token)
     attempt_log = AttemptLog(attempt.log_name)
     control = RunControl(job_id, token)
+    set_child_limits(_chosen_limits())
     attempt_log(f"attempt {attempt.number} of job {job_id}, process {os.getpid()}")
     _hand_back_on_signals(control)
     ParentWatch(parent_fd, lambda: _end_with_parent(control, job_id)).start()
@@ -51,6 +54,18 @@ def run_claimed_job(job_id: int, token: str, parent_fd: int | None) -> bool:
         control.stop()
         attempt_log.close()
     return True
+
+
+def _chosen_limits() -> ChildLimits:
+    chosen = get_settings(
+        "ffmpeg_nice", "ffmpeg_disk_priority", "ffmpeg_cores", "ffmpeg_memory_mib"
+    )
+    return ChildLimits(
+        nice_step=chosen["ffmpeg_nice"],
+        disk_priority=chosen["ffmpeg_disk_priority"],
+        cores=chosen["ffmpeg_cores"] or 0,
+        memory_mib=chosen["ffmpeg_memory_mib"] or 0,
+    )
 
 
 def _hand_back_on_signals(control: RunControl) -> None:

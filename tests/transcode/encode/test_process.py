@@ -41,6 +41,17 @@ def wait_until_gone(pid: int, seconds: float = 10) -> bool:
     return not is_running(pid)
 
 
+def wait_for_state(pid: int, letter: str, seconds: float = 60) -> None:
+    """Until the kernel says T (stopped) or S (asleep, as a waiting program is)."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        if status.rpartition(")")[2].split()[0] == letter:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"process {pid} is not in state {letter}")
+
+
 class StopAtProgress:
     """Raises from the checkpoint after the first progress; remembers its frame number."""
 
@@ -130,7 +141,47 @@ def test_a_program_that_stands_still_is_ended_and_says_so() -> None:
 def test_it_runs_at_low_priority() -> None:
     result = run_ffmpeg(stub.argv(stub.SAYS_ITS_NICENESS))
     assert result.last_progress is not None
-    assert result.last_progress.frame == min(19, os.nice(0) + process.NICE_STEP)
+    assert result.last_progress.frame == min(19, os.nice(0) + process.ChildLimits().nice_step)
+
+
+def test_it_stands_still_while_frozen_and_goes_on_afterwards() -> None:
+    seen: list[int] = []
+
+    def freeze_and_thaw() -> None:
+        if not seen:
+            return
+        process.freeze_children()
+        wait_for_state(seen[0], "T")
+        process.thaw_children()
+        wait_for_state(seen[0], "S")
+        raise Stop
+
+    try:
+        with pytest.raises(Stop):
+            run_ffmpeg(
+                stub.argv(stub.SAYS_ITS_PID),
+                on_progress=lambda progress: seen.append(progress.frame or 0),
+                checkpoint=freeze_and_thaw,
+            )
+    finally:
+        process.thaw_children()
+    assert not is_running(seen[0])
+
+
+def test_it_keeps_to_its_limits() -> None:
+    program = (
+        "import os, resource\n"
+        "limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // 1024 // 1024\n"
+        "print(f'frame={limit * 100 + len(os.sched_getaffinity(0))}'); print('progress=end')"
+    )
+    limits = process.ChildLimits(nice_step=0, disk_priority="idle", cores=1, memory_mib=700)
+    process.set_child_limits(limits)
+    try:
+        result = run_ffmpeg(stub.argv(program))
+    finally:
+        process.set_child_limits(process.ChildLimits())
+    assert result.last_progress is not None
+    assert result.last_progress.frame == 700 * 100 + 1
 
 
 def test_it_gets_no_secrets_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:

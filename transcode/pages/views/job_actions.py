@@ -58,12 +58,23 @@ def job_priority(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
 @operator_required
 @require_POST
 def job_pause(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
-    """A running job is handed back and keeps the chunks it has."""
+    """A running job stands still; a waiting one is passed over."""
     try:
         services.pause_job(get_job(job_id).pk, actor=request.user)
     except QueueProblem as problem:
         return answer_refused(request, problem.text, _job_url(job_id))
-    return answer_done(request, "Paused; what it has encoded is kept.", _queue_url())
+    return answer_done(request, "Paused.", _queue_url())
+
+
+@operator_required
+@require_POST
+def job_stop(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
+    """A running job hands itself back; its finished chunks stay for when it is resumed."""
+    try:
+        services.stop_job(get_job(job_id).pk, actor=request.user)
+    except QueueProblem as problem:
+        return answer_refused(request, problem.text, _job_url(job_id))
+    return answer_done(request, "It stops and keeps its finished chunks.", _job_url(job_id))
 
 
 @operator_required

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from transcode.queue.hours import HoursProblem, is_open, next_change, parse_hours
+from mediaflow.base.hours import HoursProblem, is_open, next_change, parse_hours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -46,6 +46,12 @@ def parse_hours(texts: Iterable[str]) -> tuple[Window, ...]:
     return tuple(_window(text) for text in texts)
 
 
+def split_hours(text: str) -> tuple[str, ...]:
+    """The windows of one text: a semicolon, or a comma after a time, stands between two."""
+    parts = [part.strip() for part in re.split(r"[;\n]|(?<=\d),", text)]
+    return tuple(part for part in parts if part)
+
+
 def is_open(windows: tuple[Window, ...], local_now: datetime) -> bool:
     """Whether encoding may run now. No window at all means always."""
     minute = local_now.hour * 60 + local_now.minute
