@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from transcode.outcomes import JobSkipped
+from transcode.planning.audio_choice import choose_audio, main_track
+from transcode.planning.audio_layout import SpeakerLayout, layout_for
 from transcode.planning.containers import LOSSLESS_AUDIO
 from transcode.planning.draft import language_words
 from transcode.planning.model import Action, PlannedStream, StreamKind
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from transcode.planning.draft import Draft
     from transcode.presets.spec import AudioRule
 
-UNDETERMINED = frozenset({"", "und", "mis", "mul", "zxx"})
 _FFMPEG_ENCODERS = {
     "aac": "aac",
     "opus": "libopus",
@@ -23,13 +24,12 @@ _FFMPEG_ENCODERS = {
     "eac3": "eac3",
     "flac": "flac",
 }
-_MAX_CHANNELS = {"aac": 8, "opus": 8, "ac3": 6, "eac3": 6, "flac": 8}
+STEREO = 2
+_STEREO_CODECS = frozenset({"aac", "opus"})
 # AC-3 knows these rates only (ATSC A/52, table 5.18), in kbit/s.
 _AC3_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
 # Gaps in the source's times are filled with silence; without it the sound would move forward.
 _KEEP_TIMES = "aresample=async=1"
-# libopus takes surround only in these layouts; 5.1(side), as AC-3 gives it, is not among them.
-_OPUS_LAYOUTS = "aformat=channel_layouts=7.1|6.1|5.1|5.0|quad|3.0|stereo|mono"
 _LOSSLESS_TARGETS = frozenset({"flac"})
 # A codec's run-in is shorter.
 MAX_HIDDEN_S = 0.1
@@ -39,15 +39,15 @@ MAX_HIDDEN_S = 0.1
 class _Treatment:
     codec: str
     is_copied: bool
-    channels: int
+    layout: SpeakerLayout
     reason: str
 
 
 def plan_audio(draft: Draft) -> None:
     """Add all sound tracks. Raises JobSkipped for one that cannot be carried at all."""
-    chosen, dropped = _choose(draft.info.audio, draft.spec.audio)
-    for track, reason in dropped:
-        name = f"audio track {track.index}{language_words(track.language)}, {track.codec}"
+    choice = choose_audio(draft.info.audio, draft.spec.audio)
+    draft.notes += choice.notes
+    for track, reason in choice.dropped:
         draft.drop(
             StreamKind.AUDIO,
             track.index,
@@ -55,47 +55,36 @@ def plan_audio(draft: Draft) -> None:
             reason,
             language=track.language,
             title=track.title,
-            loss=name,
+            loss=f"audio track {track.index}{language_words(track.language)}, {track.codec}",
         )
-    lost_default = any(t.disposition.is_default for t, _ in dropped) and not any(
-        t.disposition.is_default for t in chosen
-    )
-    for number, track in enumerate(chosen):
-        if lost_default and number == 0:
-            track = replace(track, disposition=replace(track.disposition, is_default=True))
-            draft.notes.append("The first kept audio track becomes the default one.")
-        _add(draft, track)
+    for track in choice.kept:
+        _add(draft, track, _treat(draft, track))
+    if draft.spec.audio.add_stereo and choice.kept:
+        _add_stereo(draft, main_track(choice.kept))
 
 
-def _choose(
-    tracks: tuple[AudioStream, ...], rule: AudioRule
-) -> tuple[list[AudioStream], list[tuple[AudioStream, str]]]:
-    """Kept and dropped tracks; never none where there was one."""
-    kept: list[AudioStream] = []
-    dropped: list[tuple[AudioStream, str]] = []
-    for track in tracks:
-        if track.disposition.is_commentary and not rule.keep_commentary:
-            dropped.append((track, "The preset drops commentary tracks."))
-        elif (
-            rule.languages
-            and track.language not in rule.languages
-            and track.language not in UNDETERMINED
-        ):
-            wanted = ", ".join(rule.languages)
-            dropped.append((track, f"The preset keeps these languages: {wanted}."))
-        else:
-            kept.append(track)
-    if not kept:
-        return list(tracks), []
-    if rule.first_track_only and len(kept) > 1:
-        main = next((t for t in kept if t.disposition.is_default), kept[0])
-        dropped += [(t, "The preset keeps one audio track.") for t in kept if t is not main]
-        kept = [main]
-    return kept, dropped
+def _add_stereo(draft: Draft, track: AudioStream) -> None:
+    """One more track for players with two speakers, made of the main one."""
+    planned = [s for s in draft.streams if s.kind == StreamKind.AUDIO and s.channels]
+    is_there = any(s.channels <= STEREO and not s.disposition.is_commentary for s in planned)
+    if is_there or track.channels <= STEREO:
+        return
+    rule, container = draft.spec.audio, draft.container
+    codec = rule.codec if rule.codec in _STEREO_CODECS else container.lossy_audio_codec
+    if not container.takes(StreamKind.AUDIO, codec):
+        codec = container.lossy_audio_codec
+    layout = layout_for(codec, track.channel_layout, track.channels, STEREO)
+    reason = f"Added in stereo, made of track {track.index}."
+    flags = replace(track.disposition, is_default=False, is_original=False)
+    title = f"{track.title} (Stereo)" if track.title else "Stereo"
+    stereo = replace(track, title=title, disposition=flags)
+    _add(draft, stereo, _Treatment(codec, False, layout, reason), is_extra=True)
+    draft.notes.append(f"A stereo track is added, made of track {track.index}.")
 
 
-def _add(draft: Draft, track: AudioStream) -> None:
-    treatment = _treat(draft, track)
+def _add(
+    draft: Draft, track: AudioStream, treatment: _Treatment, *, is_extra: bool = False
+) -> None:
     number = draft.next_output_index
     bit_rate = _bit_rate(draft.spec.audio, treatment)
     stream = PlannedStream(
@@ -110,7 +99,7 @@ def _add(draft: Draft, track: AudioStream) -> None:
         language=track.language,
         title=track.title,
         disposition=draft.container.stored(track.disposition),
-        channels=treatment.channels,
+        channels=treatment.layout.channels,
         bit_rate_kbps=bit_rate,
     )
     if treatment.is_copied:
@@ -119,13 +108,18 @@ def _add(draft: Draft, track: AudioStream) -> None:
     options = [f"-c:{number}", stream.encoder]
     if bit_rate is not None:
         options += [f"-b:{number}", f"{bit_rate}k"]
-    if treatment.channels:
-        options += [f"-ac:{number}", str(treatment.channels)]
     filters = _KEEP_TIMES
-    if treatment.codec == "opus" and treatment.channels > 2:
-        filters += f",{_OPUS_LAYOUTS}"
+    if treatment.layout.name:
+        filters += f",aformat=channel_layouts={treatment.layout.name}"
     draft.keep(stream, *options, f"-filter:{number}", filters)
-    draft.losses += _conversion_losses(track, treatment)
+    if not is_extra:
+        draft.losses += _conversion_losses(track, treatment)
+    if treatment.layout.channels < track.channels:
+        draft.notes.append(
+            f"Audio track {track.index} is mixed down from {track.channels} to"
+            f" {treatment.layout.channels} channels: centre and surround go to the remaining"
+            " speakers at −3 dB, the LFE channel is left out where there is none for it."
+        )
 
 
 def _treat(draft: Draft, track: AudioStream) -> _Treatment:
@@ -138,7 +132,7 @@ def _treat(draft: Draft, track: AudioStream) -> _Treatment:
     if fits and not too_many:
         reason = _why_copied(track, rule)
         if reason:
-            return _Treatment(track.codec, True, track.channels, reason)
+            return _copied(track, reason)
     if not track.channels:
         raise JobSkipped(
             "audio_would_be_lost",
@@ -151,13 +145,17 @@ def _treat(draft: Draft, track: AudioStream) -> _Treatment:
         codec = fallback or container.lossy_audio_codec
     elif not container.takes(StreamKind.AUDIO, codec):
         codec = container.lossy_audio_codec
-    channels = min(track.channels, _MAX_CHANNELS[codec], rule.max_channels or 8)
+    layout = layout_for(codec, track.channel_layout, track.channels, rule.max_channels)
     why = (
         "as the preset says"
         if fits
         else f"because {container.why_not(StreamKind.AUDIO, track.codec)}"
     )
-    return _Treatment(codec, False, channels, f"Converted to {codec} {why}.")
+    return _Treatment(codec, False, layout, f"Converted to {codec} {why}.")
+
+
+def _copied(track: AudioStream, reason: str) -> _Treatment:
+    return _Treatment(track.codec, True, SpeakerLayout(track.channels, ""), reason)
 
 
 def _has_hidden_start(draft: Draft, track: AudioStream) -> bool:
@@ -170,9 +168,9 @@ def _again(draft: Draft, track: AudioStream) -> _Treatment:
     rule, container = draft.spec.audio, draft.container
     fallback = container.lossless_audio_codec if is_lossless(track) else ""
     codec = fallback or (container.lossy_audio_codec if rule.codec == "copy" else rule.codec)
-    channels = min(track.channels, _MAX_CHANNELS[codec], rule.max_channels or 8)
+    layout = layout_for(codec, track.channel_layout, track.channels, rule.max_channels)
     reason = f"Converted to {codec}: an edit list hides its beginning, which would be heard."
-    return _Treatment(codec, False, channels, reason)
+    return _Treatment(codec, False, layout, reason)
 
 
 def _why_copied(track: AudioStream, rule: AudioRule) -> str:
@@ -183,6 +181,8 @@ def _why_copied(track: AudioStream, rule: AudioRule) -> str:
         return "Copied: it already is what the preset wants."
     if is_lossless(track) and rule.keep_lossless:
         return "Copied: the preset keeps lossless tracks."
+    if track.object_audio and rule.keep_lossless:
+        return f"Copied: the preset keeps {track.object_audio}."
     if track.codec in rule.copy_codecs:
         return f"Copied: the preset keeps {track.codec} tracks."
     return ""
@@ -195,10 +195,12 @@ def is_lossless(track: AudioStream) -> bool:
 def _bit_rate(rule: AudioRule, treatment: _Treatment) -> int | None:
     if treatment.is_copied or treatment.codec in _LOSSLESS_TARGETS:
         return None
-    wanted = rule.bit_rate_kbps_per_channel * max(1, treatment.channels)
+    wanted = rule.bit_rate_kbps_per_channel * max(1, treatment.layout.channels)
     if treatment.codec == "ac3":
         return next((rate for rate in _AC3_KBPS if rate >= wanted), _AC3_KBPS[-1])
-    return min(wanted, {"eac3": 3000, "opus": 256 * treatment.channels}.get(treatment.codec, 2000))
+    return min(
+        wanted, {"eac3": 3000, "opus": 256 * treatment.layout.channels}.get(treatment.codec, 2000)
+    )
 
 
 def _conversion_losses(track: AudioStream, treatment: _Treatment) -> list[str]:
@@ -206,8 +208,8 @@ def _conversion_losses(track: AudioStream, treatment: _Treatment) -> list[str]:
     losses = []
     if not is_lossless(track) and treatment.codec == track.codec:
         losses.append(f"{name}: encoded again as {treatment.codec}")
-    if treatment.channels < track.channels:
-        losses.append(f"{name}: {track.channels} channels become {treatment.channels}")
+    if treatment.layout.channels < track.channels:
+        losses.append(f"{name}: {track.channels} channels become {treatment.layout.channels}")
     if track.object_audio:
         losses.append(f"{name}: {track.object_audio}")
     if is_lossless(track) and treatment.codec not in _LOSSLESS_TARGETS:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from library.media_info import Disposition
 from transcode.outcomes import JobSkipped
-from transcode.planning.audio import UNDETERMINED
+from transcode.planning.audio_choice import UNDETERMINED
 from transcode.planning.containers import STYLED_SUBTITLES, is_text_subtitle
 from transcode.planning.draft import language_words
 from transcode.planning.model import Action, PlannedStream, StreamKind

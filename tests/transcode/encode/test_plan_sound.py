@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from library.media_info import (
@@ -19,6 +21,8 @@ from transcode.planning.model import Action, StreamKind
 from transcode.planning.packet_index import StreamSpan
 from transcode.presets.spec import AudioRule, PresetSpec
 
+COMMENT = Disposition(is_commentary=True)
+
 
 def test_languages_drop_tracks_with_a_reason_and_a_listed_loss() -> None:
     info = film(audio=(audio(1, language="eng"), audio(2, language="deu"), audio(3)))
@@ -35,9 +39,94 @@ def test_a_language_rule_never_leaves_a_film_without_sound() -> None:
     assert [s.kind for s in plan.kept] == [StreamKind.VIDEO, StreamKind.AUDIO]
 
 
+def test_when_no_track_matches_one_stays_and_the_plan_says_so() -> None:
+    info = film(
+        audio=(
+            audio(1, language="jpn", title="Commentary", disposition=COMMENT),
+            audio(2, language="jpn"),
+            audio(3, language="fra"),
+        )
+    )
+    plan = plan_for(info, PresetSpec(audio=AudioRule(languages=("eng",))))
+    assert [s.source_index for s in plan.kept] == [0, 2]
+    assert any("track 2 (jpn) stays" in note for note in plan.notes)
+    assert len(plan.losses) == 2
+
+
+def test_titles_drop_tracks_in_any_case() -> None:
+    info = film(audio=(audio(1, title="Main"), audio(2, title="AUDIO description")))
+    plan = plan_for(info, PresetSpec(audio=AudioRule(drop_titles=("Description",))))
+    assert [s.source_index for s in plan.kept] == [0, 1]
+    assert "“Description”" in next(s.reason for s in plan.streams if s.action == Action.DROP)
+
+
+def test_tracks_are_sorted_by_the_presets_languages_with_commentaries_behind() -> None:
+    info = film(
+        audio=(
+            audio(1, language="jpn"),
+            audio(2, language="eng", disposition=COMMENT),
+            audio(3, language="eng"),
+            audio(4, language="deu"),
+            audio(5),
+        )
+    )
+    rule = AudioRule(languages=("deu", "eng", "jpn"), sort_by_language=True)
+    plan = plan_for(info, PresetSpec(audio=rule))
+    assert [s.source_index for s in plan.kept] == [0, 4, 3, 2, 1, 5]
+
+
+def test_the_default_language_moves_the_default_mark() -> None:
+    info = film(
+        audio=(
+            audio(1, language="jpn", disposition=Disposition(is_default=True)),
+            audio(2, language="eng", disposition=COMMENT),
+            audio(3, language="eng"),
+        )
+    )
+    plan = plan_for(info, PresetSpec(audio=AudioRule(default_language="eng")))
+    assert [s.source_index for s in plan.kept[1:] if s.disposition.is_default] == [3]
+    other = plan_for(info, PresetSpec(audio=AudioRule(default_language="fra")))
+    assert [s.source_index for s in other.kept[1:] if s.disposition.is_default] == [1]
+    assert any("“fra”" in note for note in other.notes)
+
+
+def test_a_stereo_track_is_added_where_there_is_none() -> None:
+    surround = audio(1, codec="truehd", channels=8, channel_layout="7.1", language="eng")
+    plan = plan_for(film(audio=(surround,)), PresetSpec(audio=AudioRule(add_stereo=True)))
+    first, added = plan.kept[1:]
+    assert (first.action, first.channels) == (Action.COPY, 8)
+    assert (added.source_index, added.output_index) == (1, 2)
+    assert (added.output_codec, added.channels, added.title) == ("aac", 2, "Stereo")
+    assert added.language == "eng"
+    assert not added.disposition.is_default
+    assert plan.losses == ()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_no_stereo_track_is_added_where_there_is_one(channels: int) -> None:
+    tracks = (
+        audio(1, codec="ac3", channels=6, channel_layout="5.1(side)"),
+        audio(2, channels=channels),
+    )
+    plan = plan_for(film(audio=tracks), PresetSpec(audio=AudioRule(add_stereo=True)))
+    assert len(plan.kept) == 3
+    only_comment = (tracks[0], audio(2, channels=channels, disposition=COMMENT))
+    plan = plan_for(film(audio=only_comment), PresetSpec(audio=AudioRule(add_stereo=True)))
+    assert len(plan.kept) == 4
+
+
+def test_object_audio_is_copied_unless_the_preset_says_otherwise() -> None:
+    track = audio(codec="eac3", channels=6, channel_layout="5.1(side)", object_audio="Atmos")
+    rule = AudioRule(codec="aac", copy_codecs=())
+    info = film(audio=(track,))
+    assert plan_for(info, PresetSpec(audio=rule)).kept[1].action == Action.COPY
+    plan = plan_for(info, PresetSpec(audio=replace(rule, keep_lossless=False)))
+    assert plan.kept[1].action == Action.ENCODE
+    assert "audio track 1: Atmos" in plan.losses
+
+
 def test_commentary_goes_where_the_preset_says_so() -> None:
-    comment = Disposition(is_commentary=True)
-    info = film(audio=(audio(1), audio(2, disposition=comment)))
+    info = film(audio=(audio(1), audio(2, disposition=COMMENT)))
     plan = plan_for(info, PresetSpec(audio=AudioRule(keep_commentary=False)))
     assert [s.source_index for s in plan.kept] == [0, 1]
 
@@ -83,10 +172,41 @@ def test_each_kind_of_sound_is_treated_as_the_rule_says(
     assert found == expected
 
 
-def test_surround_for_opus_gets_a_layout_that_it_takes() -> None:
-    info = film(audio=(audio(codec="dts", channels=6),))
-    options = plan_for(info, PresetSpec(audio=AudioRule(codec="opus"))).output_options
-    assert options[options.index("-filter:1") + 1].startswith("aresample=async=1,aformat=")
+def filter_of(codec: str, channels: int, layout: str, max_channels: int = 0) -> str:
+    track = audio(codec="dts", channels=channels, channel_layout=layout)
+    rule = AudioRule(codec=codec, max_channels=max_channels)
+    options = plan_for(film(audio=(track,)), PresetSpec(audio=rule)).output_options
+    return options[options.index("-filter:1") + 1].removeprefix("aresample=async=1").lstrip(",")
+
+
+@pytest.mark.parametrize(
+    ("codec", "channels", "layout", "max_channels", "filtered"),
+    [
+        ("opus", 6, "5.1(side)", 0, "aformat=channel_layouts=5.1"),
+        ("opus", 6, "5.1", 0, ""),
+        ("opus", 3, "2.1", 0, "aformat=channel_layouts=5.1"),
+        ("opus", 4, "4.0", 0, "aformat=channel_layouts=5.0"),
+        ("flac", 3, "2.1", 2, "aformat=channel_layouts=stereo"),
+        ("aac", 3, "3.0", 0, ""),
+        ("aac", 6, "5.1(side)", 0, ""),
+        ("aac", 8, "7.1", 6, "aformat=channel_layouts=5.1"),
+        ("aac", 6, "5.1(side)", 2, "aformat=channel_layouts=stereo"),
+        ("eac3", 8, "7.1", 0, "aformat=channel_layouts=5.1"),
+        ("ac3", 6, "hexagonal", 0, "aformat=channel_layouts=5.1"),
+        ("opus", 12, "12 channels", 0, "aformat=channel_layouts=7.1"),
+    ],
+)
+def test_speakers_stay_as_they_are_where_the_codec_has_them(
+    codec: str, channels: int, layout: str, max_channels: int, filtered: str
+) -> None:
+    assert filter_of(codec, channels, layout, max_channels) == filtered
+
+
+def test_mixing_down_is_a_loss_and_says_what_becomes_of_each_speaker() -> None:
+    track = audio(codec="ac3", channels=6, channel_layout="5.1(side)")
+    plan = plan_for(film(audio=(track,)), PresetSpec(audio=AudioRule(codec="aac", max_channels=2)))
+    assert plan.losses == ("audio track 1: 6 channels become 2",)
+    assert any("LFE channel is left out" in note for note in plan.notes)
 
 
 def test_what_a_conversion_of_sound_loses_is_listed() -> None:

@@ -1,0 +1,67 @@
+"""Which speakers a converted sound track has: as in the source where the codec can. Pure.
+
+A number of channels alone is not enough: ffmpeg takes "3 channels" for left, right and LFE, so a
+film with a centre would lose it, and Opus refuses layouts that it does not know (measured).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_CHANNELS = {"aac": 8, "opus": 8, "ac3": 6, "eac3": 6, "flac": 8}
+_BY_COUNT = {
+    1: "mono",
+    2: "stereo",
+    3: "3.0",
+    4: "quad",
+    5: "5.0",
+    6: "5.1",
+    7: "6.1",
+    8: "7.1",
+}
+_COUNTS = {name: count for count, name in _BY_COUNT.items()}
+_DOLBY = frozenset(
+    {"mono", "stereo", "2.1", "3.0", "3.0(back)", "3.1", "4.0", "quad", "quad(side)", "4.1"}
+    | {"5.0", "5.0(side)", "5.1", "5.1(side)"}
+)
+# Layouts that need nothing done. None: all; AAC describes any.
+_TAKES: dict[str, frozenset[str] | None] = {
+    "aac": None,
+    "ac3": _DOLBY,
+    "eac3": _DOLBY,
+    "opus": frozenset(_COUNTS),
+    "flac": frozenset((*_COUNTS, "5.0(side)", "5.1(side)", "quad(side)")),
+}
+# The next layout that has a place for each of their channels.
+_WIDER = {
+    "2.1": "5.1",
+    "3.1": "5.1",
+    "4.1": "5.1",
+    "4.0": "5.0",
+    "3.0(back)": "5.0",
+    "quad(side)": "quad",
+    "5.0(side)": "5.0",
+    "5.1(side)": "5.1",
+    "6.0": "6.1",
+    "7.0": "7.1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLayout:
+    channels: int
+    name: str  # "": as the source has it
+
+
+def layout_for(codec: str, source: str, channels: int, max_channels: int) -> SpeakerLayout:
+    """`max_channels` 0: as many as the codec takes. `source` is ffmpeg's name of the layout."""
+    cap = min(MAX_CHANNELS[codec], max_channels or MAX_CHANNELS[codec])
+    takes = _TAKES[codec]
+    if channels <= cap:
+        if takes is None or source in takes:
+            return SpeakerLayout(channels, "")
+        wider = _WIDER.get(source) or _BY_COUNT.get(channels, "")
+        if wider and _COUNTS[wider] <= cap:
+            return SpeakerLayout(_COUNTS[wider], wider)
+    count = min(cap, channels, max(_BY_COUNT))
+    return SpeakerLayout(count, _BY_COUNT[count])
