@@ -60,6 +60,7 @@ class NavItem:
     is_active: bool
     count: int
     is_running: bool
+    live_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def _nav(request: HttpRequest, user: User) -> list[NavItem]:
                 is_active=url == here,
                 count=figure.count if figure else 0,
                 is_running=bool(figure and figure.is_running),
+                live_id=figure.live_id if figure else "",
             )
         )
     return items

@@ -15,3 +15,5 @@ class NavCount:
 
     count: int
     is_running: bool = False
+    # Id of the figure's element, for a fragment on every page that keeps it fresh ("" for none).
+    live_id: str = ""

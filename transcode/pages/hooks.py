@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 
 from mediaflow.base.film_hooks import BulkAction, FilmPanel, TimelineEntry
-from mediaflow.base.navigation import NavCount
 from mediaflow.templatetags._text import size
 from transcode.models import Job, JobStatus, Preset, TrashState
 from transcode.pages.job_words import phase_marks, saved_bytes, state_kind, state_word
-from transcode.pages.queue_page import HEAVY, recent_counts
+from transcode.pages.queue_page import HEAVY, queue_count, recent_counts
 from transcode.states import ACTIVE
 from transcode.trash.sweep import purge_due_on
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from mediaflow.accounts.models import User
+    from mediaflow.base.navigation import NavCount
     from transcode.models import TrashEntry
 
 MOST_JOBS = 10
@@ -28,10 +28,7 @@ DEFAULT_PRESET = "balanced"
 
 def nav_counts(user: User) -> dict[str, NavCount]:
     """Running jobs with a pulse; else how many wait."""
-    counts = recent_counts()
-    if counts.running:
-        return {"transcode:queue": NavCount(counts.running, is_running=True)}
-    return {"transcode:queue": NavCount(counts.waiting + counts.held)}
+    return {"transcode:queue": queue_count(recent_counts())}
 
 
 def bulk_action(user: User) -> BulkAction | None:

@@ -17,6 +17,8 @@ from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.utils.safestring import SafeString, mark_safe
 
+from transcode.pages.shown_progress import SteadyEtas
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -73,6 +75,7 @@ class LiveParts:
         self._making: dict[Hashable, threading.Lock] = {}
         self._parts: dict[Hashable, tuple[float, LivePart]] = {}
         self._figures: dict[Hashable, tuple[float, Any]] = {}
+        self.etas = SteadyEtas(clock)
 
     def get(
         self,
@@ -119,6 +122,7 @@ class LiveParts:
         """As after a start: no version is known."""
         with self._lock:
             self._parts, self._figures = {}, {}
+        self.etas.forget()
 
     def _fresh(self, key: Hashable, keep_s: float) -> LivePart | None:
         entry = self._parts.get(key)

@@ -12,6 +12,7 @@ from transcode.pages.live import TOKEN_MARK, LivePart, Reading, live_parts, vers
 from transcode.pages.queue_page import (
     DOCK_JOBS,
     dock_jobs,
+    queue_count,
     read_done_today,
     read_pause,
     read_running,
@@ -61,9 +62,14 @@ def _read_dock(is_operator: bool) -> Reading:
         "pause_url": reverse("transcode:queue_pause") if is_operator else "",
         "resume_url": reverse("transcode:queue_resume") if is_operator else "",
     }
-    version = version_of(dock)
+    nav = {"item": queue_count(counts), "oob": True}
+    version = version_of((dock, nav))
     dock["version"] = version
-    return Reading(version, lambda: _render("components/_dock.html", {"dock": dock}))
+    return Reading(
+        version,
+        lambda: _render("components/_dock.html", {"dock": dock}),
+        lambda: _render("components/_nav_count.html", nav),
+    )
 
 
 def _rounded(job: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from mediaflow.base.navigation import NavCount
 from mediaflow.base.settings_store import get_settings
 from transcode.models import Job, JobStatus
 from transcode.pages.job_words import (
@@ -30,6 +31,7 @@ from transcode.pages.job_words import (
     target_codec,
 )
 from transcode.pages.live import live_parts
+from transcode.pages.shown_progress import phase_word, shown_percent
 from transcode.states import ACTIVE
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 MOST_RUNNING: Final = 60
 MOST_DONE: Final = 6
 DOCK_JOBS: Final = 3
+NAV_COUNT_ID: Final = "nav-queue"
 # A sum over the waiting rows reads them whole: beyond this the page says how many, not how large.
 SUM_UP_TO: Final = 5_000
 # Columns that lists never read: whole plans and snapshots.
@@ -101,6 +104,7 @@ class RunningCard:
     preset: str
     how: str
     phase: str
+    doing: str  # "verifying", in the place of a per cent that is not known
     phases: SafeString  # components/_phases.html
     percent: float | None
     note: str
@@ -145,6 +149,13 @@ class DoneToday:
 def recent_counts() -> QueueCounts:
     """`read_counts` of within the last second: every page and every poll needs them."""
     return live_parts.figure("counts", read_counts)
+
+
+def queue_count(counts: QueueCounts) -> NavCount:
+    """The figure in the sidebar: what runs, else what waits. The dock keeps it fresh."""
+    if counts.running:
+        return NavCount(counts.running, is_running=True, live_id=NAV_COUNT_ID)
+    return NavCount(counts.waiting + counts.held, live_id=NAV_COUNT_ID)
 
 
 def read_counts() -> QueueCounts:
@@ -192,10 +203,11 @@ def _card(job: Job) -> RunningCard:
         preset=job.preset_name or job.preset_slug,
         how=encoder_text(job.encoder, job.crf),
         phase=job.phase,
+        doing=phase_word(job.phase),
         phases=_phases_html(job.phase, job.status),
-        percent=job.progress_pct,
+        percent=shown_percent(job.phase, job.progress_pct),
         note=job.progress_note,
-        eta_s=job.eta_s,
+        eta_s=live_parts.etas.shown(job.pk, job.phase, job.progress_pct, job.eta_s),
         fps=job.fps,
         speed=job.speed,
         bytes_so_far=job.bytes_so_far,

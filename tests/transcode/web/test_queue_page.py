@@ -59,6 +59,49 @@ def test_unknown_progress_is_never_printed_as_zero(page: Client) -> None:
     assert "<progress max" in re.sub(r"\s+", " ", text)
 
 
+def test_verifying_says_so_instead_of_zero_per_cent(page: Client) -> None:
+    job = rows.make_job(JobStatus.RUNNING, phase="verify", progress_pct=0.0, eta_s=None)
+    live = page.get(reverse("transcode:job_live", args=[job.pk]) + "?status=running")
+    for text in (text_of(page, "queue_running"), live.text):
+        assert "verifying" in text
+        assert "<b>0" not in text
+        assert "<progress max" in re.sub(r"\s+", " ", text)
+
+
+def test_the_remaining_time_comes_when_it_is_known(page: Client) -> None:
+    rows.make_job(JobStatus.RUNNING, progress_pct=3.0, eta_s=86_400)
+    assert " left" not in text_of(page, "queue_running")
+    Job.objects.update(progress_pct=6.0)
+    assert " left" in text_of(page, "queue_running")
+
+
+def test_the_dock_keeps_the_figure_of_the_sidebar_fresh(page: Client) -> None:
+    def figure(text: str) -> str:
+        found = re.search(r'<span class="n[^>]*id="nav-queue"[^>]*>(?:<span[^>]*></span>)?', text)
+        assert found is not None
+        assert text.count('id="nav-queue"') == 1
+        return found.group(0) + text[found.end() :].partition("<")[0]
+
+    anywhere = reverse("transcode:history")
+    assert "hidden" in figure(page.get(anywhere).text)
+    rows.make_job()
+    rows.make_job(JobStatus.HELD)
+    assert figure(text_of(page, "dock")).endswith(' hx-swap-oob="true">2')
+    assert figure(page.get(anywhere).text).endswith('id="nav-queue">2')
+    rows.make_job(JobStatus.RUNNING)
+    assert figure(text_of(page, "dock")).endswith("</span>1")
+    assert "n-run" in figure(text_of(page, "dock"))
+
+
+def test_cancelling_ticked_jobs_is_marked_as_taking_away_and_says_what_it_does(
+    page: Client,
+) -> None:
+    rows.make_job()
+    text = text_of(page, "queue_waiting")
+    assert re.search(r'class="btn btn-danger" data-bulk-verb', text)
+    assert "They leave the queue; no film is touched. You are asked first." in text
+
+
 def test_a_retry_says_when_and_why(page: Client) -> None:
     rows.make_job(
         JobStatus.RETRY_WAIT,

@@ -21,8 +21,9 @@ from transcode.pages.job_words import (
     state_word,
     target_codec,
 )
-from transcode.pages.live import version_of
+from transcode.pages.live import live_parts, version_of
 from transcode.pages.queue_page import who_asked
+from transcode.pages.shown_progress import phase_word, shown_percent
 from transcode.states import ACTIVE, TERMINAL, WAITING
 
 if TYPE_CHECKING:
@@ -112,5 +113,8 @@ def _live_context(job: Job) -> dict[str, object]:
         "is_active": job.status in ACTIVE,
         "is_running": job.status == JobStatus.RUNNING,
         "is_swapping": is_swap_running(job),
+        "percent": shown_percent(job.phase, job.progress_pct),
+        "doing": phase_word(job.phase),
+        "eta_s": live_parts.etas.shown(job.pk, job.phase, job.progress_pct, job.eta_s),
         "version": version_of((*shown, job.cancel_requested_at)),
     }
