@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -180,7 +180,7 @@ def _starts(stratum: list[tuple[int, int]], index: PacketIndex, length: int) -> 
     for first, end in stratum:
         key_frames = _keys_within(index, first, end)
         edges = [*key_frames, end]
-        for here, following in zip(edges, edges[1:], strict=False):
+        for here, following in pairwise(edges):
             starts.update(range(here, max(here + 1, following - length + 1), length))
         if not key_frames or key_frames[0] - first >= length:
             starts.update(range(first, max(first + 1, end - length + 1), length))
@@ -189,9 +189,7 @@ def _starts(stratum: list[tuple[int, int]], index: PacketIndex, length: int) -> 
     return list(dict.fromkeys(_apart(fitting, stratum, length, last)))[::step]
 
 
-def _apart(
-    starts: list[int], stratum: list[tuple[int, int]], length: int, last: int
-) -> list[int]:
+def _apart(starts: list[int], stratum: list[tuple[int, int]], length: int, last: int) -> list[int]:
     """Only those that end within the stratum, so that samples never overlap, where there are."""
     end = stratum[-1][1]
     inside = [start for start in starts if start + length <= end]

@@ -1,0 +1,137 @@
+"""The size of a whole film's picture from its samples. Pure.
+
+A sample begins with a keyframe that the film does not have there, so first pictures are counted
+apart: the film gets as many of them as its keyframe interval and its cuts call for. What the rest
+needs goes along with what the source needs there, which is known for the whole film.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from transcode.encoders.options import KEYFRAME_INTERVAL_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from transcode.planning.packet_index import PacketIndex
+    from transcode.quality.found import SampleScore
+    from transcode.quality.sampling import Costs
+
+# Student's t at 90 %: the range holds four of five films.
+_T_90 = (3.078, 1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363, 1.356)
+_T_90_MANY = 1.31
+# The spread between samples of one film, and what samples never show: tuned on one half of the
+# clips of `benchmarks/quality.py`.
+SPREAD_FACTOR = 1.0
+LEAST_ERROR_SHARE = 0.05
+WHOLE_ERROR_SHARE = 0.02
+_MAX_ERROR_SHARE = 0.8
+# Of the logarithm of the bytes by step, against that of VMAF's curve: x265 halves in 6 of 51.
+USUAL_FALL = 0.77
+FAR_PROBES = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRange:
+    """Bytes of the picture: expected, and the range of four films in five."""
+
+    expected: int
+    low: int
+    high: int
+
+
+def expected_size(
+    samples: Sequence[SampleScore], costs: Costs, frames_per_s: float, *, is_whole: bool
+) -> SizeRange:
+    """From one probe. `costs` are the source's bytes by picture."""
+    if is_whole:
+        size = sum(s.start_bytes + s.rest_bytes for s in samples)
+        return _ranged(size, WHOLE_ERROR_SHARE * size)
+    assert len(samples) >= 2
+    outs = [sample.rest_bytes / max(1, sample.count - 1) for sample in samples]
+    sources = [costs.of_range(s.first, s.count) / s.count for s in samples]
+    film_mean = costs.of_range(0, costs.frames) / costs.frames
+    slope = regression_slope(sources, outs)
+    per_frame = max(0.3 * min(outs), fmean(outs) + slope * (film_mean - fmean(sources)))
+    starts = fmean(sample.start_bytes for sample in samples)
+    forced = forced_keyframes_per_s(cuts_per_s(samples, frames_per_s)) / max(1.0, frames_per_s)
+    size = costs.frames * ((1 - forced) * per_frame + forced * starts)
+    rests = [
+        out - fmean(outs) - slope * (source - fmean(sources))
+        for out, source in zip(outs, sources, strict=True)
+    ]
+    error = costs.frames * _standard_error(rests) * _t_value(len(samples))
+    return _ranged(size, math.hypot(SPREAD_FACTOR * error, LEAST_ERROR_SHARE * size))
+
+
+def regression_slope(sources: Sequence[float], outs: Sequence[float]) -> float:
+    """Bytes of the output by byte of the source, held between none and proportional.
+
+    Drawn towards proportional where few samples say little (as if there were two more).
+    """
+    mean_source, mean_out = fmean(sources), fmean(outs)
+    ratio = mean_out / mean_source if mean_source else 0.0
+    pairs = list(zip(sources, outs, strict=True))
+    spread = sum((s - mean_source) ** 2 for s, _out in pairs)
+    if spread <= 0:
+        return 0.0
+    common = sum((s - mean_source) * (o - mean_out) for s, o in pairs)
+    share = len(pairs) / (len(pairs) + 2)
+    return min(1.5 * ratio, max(0.0, share * common / spread + (1 - share) * ratio))
+
+
+def cuts_per_s(samples: Sequence[SampleScore], frames_per_s: float) -> float:
+    """Cuts that the encoder found within the samples."""
+    seconds = sum(sample.count - 1 for sample in samples) / max(1.0, frames_per_s)
+    return sum(sample.keyframes for sample in samples) / seconds if seconds else 0.0
+
+
+def forced_keyframes_per_s(cuts: float) -> float:
+    """Keyframes of the interval, where cuts come at random and each begins a new interval."""
+    if cuts <= 1e-6:
+        return 1 / KEYFRAME_INTERVAL_S
+    return cuts / -math.expm1(-cuts * KEYFRAME_INTERVAL_S) - cuts
+
+
+def _standard_error(rests: Sequence[float]) -> float:
+    """Of a mean; one degree is spent on the mean, one on the slope."""
+    degrees = max(1, len(rests) - 2)
+    return math.sqrt(sum(rest**2 for rest in rests) / degrees / len(rests))
+
+
+def _t_value(samples: int) -> float:
+    degrees = max(1, samples - 2)
+    return _T_90[degrees - 1] if degrees <= len(_T_90) else _T_90_MANY
+
+
+def _ranged(size: float, error: float) -> SizeRange:
+    """As a factor on both sides, so that no range goes below nothing."""
+    factor = 1 + min(_MAX_ERROR_SHARE, error / size) if size > 0 else 1.0
+    return SizeRange(round(size), round(size / factor), round(size * factor))
+
+
+def frames_per_second(index: PacketIndex) -> float:
+    pts = index.video_pts
+    if len(pts) < 2 or pts[-1] <= pts[0]:
+        return 25.0
+    return float((len(pts) - 1) / ((pts[-1] - pts[0]) * index.time_base))
+
+
+def between(number: float, sizes: Mapping[float, SizeRange], slope: float) -> SizeRange:
+    """At a number between, beside or on those that were probed: it falls by a factor each step."""
+    ordered = sorted(sizes, key=lambda n: abs(n - number))
+    nearest = ordered[0]
+    if nearest == number:
+        return sizes[nearest]
+    fall = USUAL_FALL * slope
+    others = [n for n in ordered[1:] if abs(n - nearest) <= FAR_PROBES]
+    if others and sizes[nearest].expected and sizes[others[0]].expected:
+        ratio = sizes[nearest].expected / sizes[others[0]].expected
+        fall = min(3 * fall, max(0.3 * fall, math.log(ratio) / (others[0] - nearest)))
+    factor = math.exp(-fall * (number - nearest))
+    base = sizes[nearest]
+    return SizeRange(*(round(value * factor) for value in (base.expected, base.low, base.high)))
