@@ -24,9 +24,9 @@ _DOLBY = frozenset(
     {"mono", "stereo", "2.1", "3.0", "3.0(back)", "3.1", "4.0", "quad", "quad(side)", "4.1"}
     | {"5.0", "5.0(side)", "5.1", "5.1(side)"}
 )
-# Layouts that need nothing done. None: all; AAC describes any.
-_TAKES: dict[str, frozenset[str] | None] = {
-    "aac": None,
+# Layouts that need nothing done (tried with every layout that ffmpeg names).
+_TAKES = {
+    "aac": _DOLBY | {"6.0", "6.1", "6.1(back)", "7.0", "7.1", "7.1(wide)", "hexagonal"},
     "ac3": _DOLBY,
     "eac3": _DOLBY,
     "opus": frozenset(_COUNTS),
@@ -58,7 +58,7 @@ def layout_for(codec: str, source: str, channels: int, max_channels: int) -> Spe
     cap = min(MAX_CHANNELS[codec], max_channels or MAX_CHANNELS[codec])
     takes = _TAKES[codec]
     if channels <= cap:
-        if takes is None or source in takes:
+        if source in takes:
             return SpeakerLayout(channels, "")
         wider = _WIDER.get(source) or _BY_COUNT.get(channels, "")
         if wider and _COUNTS[wider] <= cap:

@@ -14,7 +14,8 @@ from transcode.planning.borders import NOT_LOOKED_AT, Borders
 from transcode.planning.containers import output_container
 from transcode.planning.draft import Draft
 from transcode.planning.model import Plan, StreamKind
-from transcode.planning.streams import plan_attachments, plan_covers, plan_data, plan_subtitles
+from transcode.planning.streams import plan_attachments, plan_covers, plan_data
+from transcode.planning.subtitles import plan_subtitles
 from transcode.planning.video import plan_video
 
 if TYPE_CHECKING:

@@ -1,18 +1,14 @@
-"""Subtitles, attachments, cover art, data tracks: what stays in which form. Pure."""
+"""Attachments, cover art, data tracks: what stays in which form. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from library.media_info import Disposition
-from transcode.outcomes import JobSkipped
-from transcode.planning.audio_choice import UNDETERMINED
-from transcode.planning.containers import STYLED_SUBTITLES, is_text_subtitle
-from transcode.planning.draft import language_words
 from transcode.planning.model import Action, PlannedStream, StreamKind
 
 if TYPE_CHECKING:
-    from library.media_info import CoverArt, SubtitleStream
+    from library.media_info import CoverArt
     from transcode.planning.draft import Draft
 
 _PICTURE_TYPES = {
@@ -22,92 +18,6 @@ _PICTURE_TYPES = {
     "bmp": (".bmp", "image/bmp"),
     "webp": (".webp", "image/webp"),
 }
-# Text codecs that ffmpeg turns into another text codec.
-_CONVERTIBLE = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
-
-
-def plan_subtitles(draft: Draft) -> None:
-    """Raises JobSkipped where the preset keeps all and the container cannot hold one."""
-    for track in draft.info.subtitles:
-        reason = _why_dropped(draft, track)
-        if reason:
-            _drop(draft, track, reason)
-        elif draft.container.takes(StreamKind.SUBTITLE, track.codec):
-            _keep(draft, track, Action.COPY, track.codec, "", "Copied as it is.")
-        elif track.is_text or is_text_subtitle(track.codec):
-            _convert(draft, track)
-        else:
-            _give_up(draft, track)
-
-
-def _why_dropped(draft: Draft, track: SubtitleStream) -> str:
-    rule = draft.spec.subtitles
-    if rule.mode == "drop":
-        return "The preset drops subtitles."
-    if not rule.languages or track.language in rule.languages or track.language in UNDETERMINED:
-        return ""
-    if track.disposition.is_forced and rule.keep_forced:
-        return ""
-    return f"The preset keeps these languages: {', '.join(rule.languages)}."
-
-
-def _convert(draft: Draft, track: SubtitleStream) -> None:
-    container = draft.container
-    if track.codec not in _CONVERTIBLE:
-        _give_up(draft, track)
-        return
-    codec = container.text_subtitle_codec
-    reason = f"Converted to {codec}: {container.why_not(StreamKind.SUBTITLE, track.codec)}."
-    _keep(draft, track, Action.CONVERT, codec, container.text_subtitle_encoder, reason)
-    if track.codec in STYLED_SUBTITLES:
-        name = f"subtitle track {track.index}{language_words(track.language)}"
-        draft.losses.append(f"{name}: styling of {track.codec.upper()}")
-
-
-def _give_up(draft: Draft, track: SubtitleStream) -> None:
-    """Neither fits nor can be converted."""
-    container = draft.container
-    why = container.why_not(StreamKind.SUBTITLE, track.codec or "unknown")
-    # Matroska holds more than all others: where it fails there is no better choice to point at.
-    if draft.spec.subtitles.mode == "keep" and container.name != "mkv":
-        raise JobSkipped(
-            "subtitles_would_be_lost",
-            f"{why} (track {track.index}{language_words(track.language)}); choose a Matroska"
-            " preset, or one that drops subtitles it cannot convert.",
-        )
-    _drop(draft, track, f"{why}.")
-
-
-def _drop(draft: Draft, track: SubtitleStream, reason: str) -> None:
-    draft.drop(
-        StreamKind.SUBTITLE,
-        track.index,
-        track.codec,
-        reason,
-        language=track.language,
-        title=track.title,
-        loss=f"subtitle track {track.index}{language_words(track.language)}, {track.codec}",
-    )
-
-
-def _keep(
-    draft: Draft, track: SubtitleStream, action: Action, codec: str, encoder: str, reason: str
-) -> None:
-    number = draft.next_output_index
-    stream = PlannedStream(
-        kind=StreamKind.SUBTITLE,
-        source_index=track.index,
-        action=action,
-        output_index=number,
-        source_codec=track.codec,
-        output_codec=codec,
-        encoder=encoder,
-        reason=reason,
-        language=track.language,
-        title=track.title,
-        disposition=draft.container.stored(track.disposition),
-    )
-    draft.keep(stream, f"-c:{number}", encoder or "copy")
 
 
 def plan_attachments(draft: Draft) -> None:

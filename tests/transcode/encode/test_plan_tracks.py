@@ -65,6 +65,58 @@ def test_styling_that_a_conversion_loses_is_listed() -> None:
     assert plan.losses == ("subtitle track 2: styling of ASS",)
 
 
+@pytest.mark.parametrize(
+    ("codec", "wanted", "container", "expected"),
+    [
+        ("ass", "srt", "mkv", ("subrip", Action.CONVERT)),
+        ("subrip", "ass", "mkv", ("ass", Action.CONVERT)),
+        ("mov_text", "webvtt", "mkv", ("webvtt", Action.CONVERT)),
+        ("subrip", "srt", "mkv", ("subrip", Action.COPY)),
+        ("ass", "mov_text", "mp4", ("mov_text", Action.CONVERT)),
+        ("hdmv_pgs_subtitle", "srt", "mkv", ("hdmv_pgs_subtitle", Action.COPY)),
+    ],
+)
+def test_text_subtitles_become_the_format_that_the_preset_names(
+    codec: str, wanted: str, container: str, expected: tuple[str, Action]
+) -> None:
+    rule = SubtitleRule(mode="convert", convert_to=wanted)
+    spec = PresetSpec(container=container, subtitles=rule)
+    plan = plan_for(film(subtitles=(subtitle(2, codec),)), spec)
+    assert (plan.kept[2].output_codec, plan.kept[2].action) == expected
+    assert bool(plan.losses) == (codec == "ass")
+
+
+def test_a_subtitle_format_that_the_container_cannot_hold_is_refused() -> None:
+    rule = SubtitleRule(mode="convert", convert_to="srt")
+    spec = PresetSpec(container="mp4", subtitles=rule)
+    with pytest.raises(JobSkipped) as caught:
+        plan_for(film(subtitles=(subtitle(2, "ass"),)), spec)
+    assert caught.value.reason.startswith("MP4 cannot hold subrip subtitles")
+
+
+def test_picture_subtitles_can_be_dropped_by_rule_and_text_stays() -> None:
+    info = film(subtitles=(subtitle(2, "hdmv_pgs_subtitle"), subtitle(3)))
+    plan = plan_for(info, PresetSpec(subtitles=SubtitleRule(image_subtitles="drop")))
+    assert [s.source_index for s in plan.kept] == [0, 1, 3]
+    assert plan.losses == ("subtitle track 2, hdmv_pgs_subtitle",)
+
+
+def test_subtitles_are_dropped_by_title_and_marked_by_language() -> None:
+    info = film(
+        subtitles=(
+            subtitle(2, language="eng", title="Signs", disposition=Disposition(is_default=True)),
+            subtitle(3, language="deu", disposition=Disposition(is_forced=True)),
+            subtitle(4, language="deu"),
+            subtitle(5, language="eng"),
+        )
+    )
+    rule = SubtitleRule(drop_titles=("signs",), default_language="deu")
+    plan = plan_for(info, PresetSpec(subtitles=rule))
+    assert [s.source_index for s in plan.kept[2:]] == [3, 4, 5]
+    assert [s.source_index for s in plan.kept[2:] if s.disposition.is_default] == [4]
+    assert plan.kept[2].disposition.is_forced
+
+
 def test_forced_subtitles_survive_a_language_rule() -> None:
     info = film(
         subtitles=(
