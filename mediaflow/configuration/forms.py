@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GROUP_LABELS = {
     "queue": "Queue",
+    "encoding": "Encoding",
     "trash": "Trash",
     "disk": "Disks",
     "machine": "This machine",

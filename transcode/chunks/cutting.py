@@ -8,7 +8,7 @@ or otherwise than in one run makes the film run whole, and says so.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,19 @@ def cut(
     if len(chunks) < 2:
         return Cut((), _too_few(index, chunk_seconds))
     return Cut(chunks)
+
+
+def with_chunks(
+    plan: Plan,
+    index: PacketIndex,
+    info: MediaInfo,
+    *,
+    chunk_seconds: float = CHUNK_SECONDS,
+    is_allowed: bool = True,
+) -> Plan:
+    """The plan with its chunks, or with the reason why there are none."""
+    found = cut(index, info, plan, chunk_seconds=chunk_seconds, is_allowed=is_allowed)
+    return replace(plan, chunks=found.chunks, whole_reason=found.whole_reason)
 
 
 def _plan_problem(plan: Plan) -> str:

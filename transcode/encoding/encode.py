@@ -48,12 +48,12 @@ def encode_film(ctx: RunContext, plan: Plan, *, source_bytes: int) -> Path:
     """The whole film in one ffmpeg. Raises JobOutcome."""
     digest = plan.digest()
     chunk = retry_on_busy(lambda: _own_chunk(ctx, plan, digest))
-    finished = _finished_earlier(ctx, plan)
+    finished = finished_earlier(ctx, plan)
     if finished is not None:
         ctx.log("an earlier attempt finished encoding by the same plan: its file is used again")
         retry_on_busy(lambda: _mark_resumed(ctx))
         return finished
-    _remove_leftovers(ctx.work_dir)
+    remove_leftovers(ctx.work_dir)
     attempt = retry_on_busy(lambda: _begin_attempt(chunk))
     try:
         record = _run(ctx, plan, digest, source_bytes)
@@ -82,7 +82,7 @@ def encode_argv(plan: Plan, source: bytes, output: str) -> list[str]:
 
 
 def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeRecord:
-    _extract_covers(ctx, plan)
+    extract_covers(ctx, plan)
     target = encoded_file(ctx.work_dir, plan)
     partial = target.with_name(f"{ENCODED_STEM}.part{plan.extension}")
     argv = encode_argv(plan, ctx.source, partial.name)
@@ -111,7 +111,7 @@ def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeR
     return record
 
 
-def _extract_covers(ctx: RunContext, plan: Plan) -> None:
+def extract_covers(ctx: RunContext, plan: Plan) -> None:
     """Matroska's cover art is attached from files, as its muxer takes no picture streams."""
     for stream in plan.kept:
         if stream.kind != StreamKind.COVER or "-attach" not in plan.output_options:
@@ -159,7 +159,7 @@ def _is_of(record: EncodeRecord, plan: Plan) -> bool:
     return bool(plan.source_sha256) and record.plan_hash == plan.digest()
 
 
-def _finished_earlier(ctx: RunContext, plan: Plan) -> Path | None:
+def finished_earlier(ctx: RunContext, plan: Plan) -> Path | None:
     """The file of an earlier attempt, if made by this plan and byte for byte what it was."""
     record = read_record(ctx.work_dir / RECORD_NAME)
     if record is None or not _is_of(record, plan):
@@ -173,7 +173,7 @@ def _finished_earlier(ctx: RunContext, plan: Plan) -> Path | None:
     return None
 
 
-def _remove_leftovers(work_dir: Path) -> None:
+def remove_leftovers(work_dir: Path) -> None:
     for stem in (ENCODED_STEM, f"{ENCODED_STEM}.part", OUTPUT_STEM):
         for path in work_dir.glob(f"{stem}.*"):
             path.unlink()

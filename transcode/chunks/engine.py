@@ -1,0 +1,234 @@
+"""A film encoded in chunks: what is there already is used, the rest is encoded side by side.
+
+Everything is decided and written on the caller's thread; threads of a `Crew` only run ffmpeg. What
+the job is told (cancel, pause, shutdown, lost lease) ends all of them. A chunk that fails is tried
+again alone, a few times; one whose pictures are not the planned ones shows that this film is not
+cut safely, and it is encoded whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mediaflow.base.failpoints import declare, reach
+from transcode.chunks.adoption import adopt_chunks
+from transcode.chunks.commands import FROM_THE_START, LEADS
+from transcode.chunks.crew import Crew, Encoded, Failed, Progressed, Said, WasRead
+from transcode.chunks.encoding import ChunkTask, OtherPictures, encode_chunk
+from transcode.chunks.progress import ChunkProgress
+from transcode.chunks.rows import ChunkRows
+from transcode.chunks.slots import ChunkSlots
+from transcode.chunks.store import ChunkStore, chunk_key
+from transcode.encoding.source_check import refuse_missing, refuse_replaced
+from transcode.outcomes import JobFailed, LeaseLost
+from transcode.running.context import PhaseProgress
+
+if TYPE_CHECKING:
+    from transcode.chunks.crew import Event
+    from transcode.chunks.encoding import CutFilm
+    from transcode.chunks.parallel import CrewSize
+    from transcode.chunks.reading import ChunkFacts
+    from transcode.chunks.store import ChunkRecord
+    from transcode.running.context import RunContext
+
+FAIL_PLANNED = declare("chunk.planned", "the rows of the chunks are there, nothing is encoded")
+FAIL_RECORDED = declare("chunk.recorded", "a chunk counts on disk, its row does not say so")
+FAIL_PROVEN = declare("chunk.proven", "a chunk counts on disk and in its row")
+FAIL_ALL = declare("chunk.all", "every chunk counts, nothing is joined")
+MAX_TRIES: Final = 3
+TICK_S: Final = 0.3
+_LEADS: Final = (*LEADS, FROM_THE_START)
+
+
+class CannotCut(Exception):
+    """This film is not cut safely: it has to be encoded whole. The text is a sentence."""
+
+
+def encode_chunks(ctx: RunContext, film: CutFilm, size: CrewSize) -> list[ChunkRecord]:
+    """Every chunk of the plan, proven, in the film's order. Raises JobOutcome and CannotCut."""
+    return _Engine(ctx, film, size).run()
+
+
+class _Engine:
+    def __init__(self, ctx: RunContext, film: CutFilm, size: CrewSize) -> None:
+        self._ctx = ctx
+        self._film = film
+        self._size = size
+        self._store = ChunkStore.of(ctx.work_dir, film.plan)
+        self._rows = ChunkRows(ctx)
+        self._tasks = [
+            ChunkTask(number, chunk, chunk_key(film.plan, chunk))
+            for number, chunk in enumerate(film.plan.chunks)
+        ]
+        self._records: dict[int, ChunkRecord] = {}
+        self._waiting: deque[ChunkTask] = deque()
+        self._alone: deque[ChunkTask] = deque()  # failed once: with nothing beside them
+        self._running: dict[int, int] = {}  # number of the chunk to the id of its attempt
+        self._is_alone = False
+        self._unread: list[Encoded] = []
+        self._is_reading = False
+        self._tries: dict[int, int] = {}
+        self._leads: dict[int, int] = {}
+        self._progress = ChunkProgress(film.plan, self._tasks)
+        self._slots: ChunkSlots
+
+    def run(self) -> list[ChunkRecord]:
+        self._store.make()
+        self._rows.plan(self._tasks)
+        reach(FAIL_PLANNED)
+        self._use_earlier()
+        self._waiting.extend(t for t in self._tasks if t.number not in self._records)
+        if self._waiting:
+            self._encode_rest()
+        refuse_replaced(self._ctx)
+        reach(FAIL_ALL)
+        return [self._records[task.number] for task in self._tasks]
+
+    def _use_earlier(self) -> None:
+        """What earlier attempts, and earlier jobs of this film, have finished."""
+        keys = {task.key for task in self._tasks}
+        if self._film.plan.source_sha256:
+            adopt_chunks(self._ctx, self._store, keys)
+            self._store.drop_others(keys)
+        else:
+            self._store.drop_others(set())  # a plan without the film's hash uses nothing again
+        for task in self._tasks:
+            if self._store.read(task.key) is None:
+                continue
+            self._ctx.report(PhaseProgress(note="Checking what an earlier attempt encoded"))
+            record = self._store.proven(task.key, self._ctx.checkpoint)
+            if record is None or not self._has_same_parameters(record):
+                self._ctx.log(f"chunk {task.number} is not what it was: it is encoded again")
+                self._store.drop(task.key)
+                continue
+            self._take(task, record, None)
+        if self._records:
+            count = len(self._records)
+            self._ctx.log(f"{count} of {len(self._tasks)} chunks of an earlier attempt are used")
+
+    def _encode_rest(self) -> None:
+        try:
+            with ChunkSlots(self._ctx) as self._slots, Crew() as crew:
+                while self._waiting or self._alone or self._running:
+                    self._ctx.checkpoint()
+                    self._start_more(crew)
+                    for event in crew.events(TICK_S):
+                        self._hear(event)
+                    self._read_finished(crew)
+                    self._slots.beat()
+                    self._ctx.report(self._progress.shown())
+        except LeaseLost:
+            raise  # the rows are somebody else's now
+        except BaseException as error:
+            self._rows.lose_all(str(error) or type(error).__name__)
+            raise
+
+    def _start_more(self, crew: Crew) -> None:
+        if self._is_alone and self._running:
+            return
+        self._is_alone = not self._running and not self._waiting
+        queue = self._alone if self._is_alone else self._waiting
+        limit = 1 if self._is_alone else self._size.processes
+        while queue:
+            slot_name = self._slots.take(queue[0].number, limit=limit)
+            if slot_name is None:
+                return
+            self._start(crew, queue.popleft(), slot_name)
+        self._slots.release_idle()
+
+    def _start(self, crew: Crew, task: ChunkTask, slot_name: str) -> None:
+        self._running[task.number] = self._rows.begin(task, slot_name)
+        lead = _LEADS[self._leads.get(task.number, 0)]
+        work = partial(
+            encode_chunk,
+            self._film,
+            task,
+            self._store,
+            lead=lead,
+            thread_options=self._size.thread_options,
+        )
+        self._progress.started(task)
+        crew.encode(task, work, partial(refuse_replaced, self._ctx))
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Progressed(task, progress):
+                self._progress.moved(task, progress)
+            case Said(task, line):
+                self._ctx.log(f"[chunk {task.number}] {line}")
+            case Encoded(task, _record):
+                self._slots.free(task.number)
+                self._unread.append(event)
+            case WasRead(batch, facts):
+                self._is_reading = False
+                for encoded, found in zip(batch, facts, strict=True):
+                    self._judge(encoded, found)
+            case Failed(task, error):
+                self._slots.free(task.number)
+                self._lose(task, error)
+
+    def _read_finished(self, crew: Crew) -> None:
+        """One reader at a time: what finishes meanwhile is read together."""
+        if self._is_reading or not self._unread:
+            return
+        batch, self._unread = self._unread, []
+        self._is_reading = True
+        crew.read(batch, [os.fsencode(self._store.path(e.task.key)) for e in batch])
+
+    def _judge(self, encoded: Encoded, facts: ChunkFacts) -> None:
+        task = encoded.task
+        record = replace(encoded.record, extradata_sha256=facts.extradata_sha256)
+        problem = facts.problem
+        if not problem and facts.packets != task.chunk.frames:
+            problem = f"it holds {facts.packets} pictures, not {task.chunk.frames}"
+        if problem:
+            text = f"Chunk {task.number} cannot be used: {problem}."
+            self._lose(task, JobFailed("chunk_broken", text, is_retryable=True))
+        elif not self._has_same_parameters(record):
+            self._lose(task, _OtherParameters())
+        else:
+            self._store.finish(record)
+            reach(FAIL_RECORDED)
+            self._take(task, record, self._running.pop(task.number))
+            reach(FAIL_PROVEN)
+
+    def _has_same_parameters(self, record: ChunkRecord) -> bool:
+        """Chunks with other VPS, SPS or PPS would join into a film that decodes to garbage."""
+        first = next(iter(self._records.values()), None)
+        return first is None or first.extradata_sha256 == record.extradata_sha256
+
+    def _take(self, task: ChunkTask, record: ChunkRecord, attempt_id: int | None) -> None:
+        self._records[task.number] = record
+        self._rows.prove(task, record, attempt_id, self._store.path(task.key).name)
+        self._progress.finished(task, record, is_resumed=attempt_id is None)
+
+    def _lose(self, task: ChunkTask, error: Exception) -> None:
+        """A try failed: once more where that may help. Raises JobOutcome and CannotCut."""
+        self._store.drop(task.key)
+        self._rows.lose(self._running.pop(task.number), str(error))
+        self._progress.failed(task)
+        refuse_missing(self._ctx)
+        self._tries[task.number] = self._tries.get(task.number, 0) + 1
+        self._ctx.log(f"chunk {task.number} failed: {error}")
+        if isinstance(error, OtherPictures):
+            self._leads[task.number] = self._leads.get(task.number, 0) + 1
+            if self._leads[task.number] >= len(_LEADS):
+                raise CannotCut(f"Cut at chunk {task.number}, other pictures came: {error}.")
+            self._waiting.appendleft(task)
+            return
+        is_last = self._tries[task.number] >= MAX_TRIES
+        if isinstance(error, _OtherParameters):
+            if is_last:
+                raise CannotCut("Its chunks came out with different parameter sets.")
+        elif is_last or not (isinstance(error, JobFailed) and error.is_retryable):
+            raise error
+        self._alone.append(task)
+
+
+class _OtherParameters(Exception):
+    def __init__(self) -> None:
+        super().__init__("its parameter sets are not those of the other chunks")

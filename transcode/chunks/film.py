@@ -1,0 +1,67 @@
+"""A planned film, encoded as its plan says: in chunks, or whole where that is safer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mediaflow.base.db_retry import retry_on_busy
+from transcode.chunks.encoding import CutFilm
+from transcode.chunks.engine import CannotCut, encode_chunks
+from transcode.chunks.joining import join_chunks
+from transcode.chunks.parallel import crew_size
+from transcode.chunks.rows import mark_all_resumed
+from transcode.chunks.store import FOLDER
+from transcode.encoding.encode import encode_film, finished_earlier
+from transcode.models import Job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from library.media_info import MediaInfo
+    from transcode.planning.model import Plan
+    from transcode.planning.packet_index import PacketIndex
+    from transcode.running.context import RunContext
+
+# Says, in the chunks' folder, that cutting was tried and is not safe: not tried again.
+UNSAFE_NAME = "encode-whole.txt"
+
+
+def encode_as_planned(
+    ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex
+) -> Path | None:
+    """The encoded film, or None: its chunks are there, to be joined. Raises JobOutcome."""
+    if not plan.chunks or _is_unsafe(ctx.work_dir):
+        return encode_film(ctx, plan, source_bytes=info.size_bytes)
+    joined = finished_earlier(ctx, plan)
+    if joined is not None:
+        mark_all_resumed(ctx, len(plan.chunks))
+        return joined
+    try:
+        encode_chunks(ctx, cut_film(ctx, plan, info, index), crew_size(plan))
+    except CannotCut as problem:
+        _run_whole(ctx, str(problem))
+        return encode_film(ctx, plan, source_bytes=info.size_bytes)
+    return None
+
+
+def joined_film(ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex) -> Path:
+    """The film with all its tracks, from its chunks. Safe to run twice. Raises JobOutcome."""
+    return join_chunks(ctx, cut_film(ctx, plan, info, index))
+
+
+def cut_film(ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex) -> CutFilm:
+    return CutFilm(ctx.source, plan, index, info.start_s or 0.0)
+
+
+def _is_unsafe(work_dir: Path) -> bool:
+    return (work_dir / FOLDER / UNSAFE_NAME).exists()
+
+
+def _run_whole(ctx: RunContext, reason: str) -> None:
+    ctx.log(f"{reason} The film is encoded whole.")
+    (ctx.work_dir / FOLDER / UNSAFE_NAME).write_text(reason, encoding="utf-8")
+    retry_on_busy(
+        lambda: Job.objects.filter(pk=ctx.job_id, lease_token=ctx.token).update(
+            whole_reason=reason[:200], chunks_total=0, chunks_done=0, resumed_chunks=0
+        )
+    )

@@ -1,0 +1,83 @@
+"""Progress over all chunks of a film: pictures done against pictures planned."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from transcode.running.context import PhaseProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from transcode.chunks.encoding import ChunkTask
+    from transcode.chunks.store import ChunkRecord
+    from transcode.encoding.progress import FfmpegProgress
+    from transcode.planning.model import Plan
+
+MIN_SECONDS = 1.0  # before that a rate says nothing
+
+
+class ChunkProgress:
+    """What runs, what is done, and how fast. Pictures that failed are subtracted again."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        tasks: Sequence[ChunkTask],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._total_frames = sum(task.chunk.frames for task in tasks)
+        self._total_chunks = len(tasks)
+        self._duration_s = plan.duration_s
+        self._clock = clock
+        self._since = clock()
+        self._running: dict[int, tuple[int, int]] = {}  # frames, bytes
+        self._done: dict[int, tuple[int, int]] = {}
+        self._resumed_frames = 0
+
+    def started(self, task: ChunkTask) -> None:
+        self._running[task.number] = (0, 0)
+
+    def moved(self, task: ChunkTask, progress: FfmpegProgress) -> None:
+        if task.number in self._running:
+            before = self._running[task.number]
+            frames = min(progress.frame or before[0], task.chunk.frames)
+            self._running[task.number] = (frames, progress.total_size or before[1])
+
+    def failed(self, task: ChunkTask) -> None:
+        self._running.pop(task.number, None)
+
+    def finished(self, task: ChunkTask, record: ChunkRecord, *, is_resumed: bool) -> None:
+        self._running.pop(task.number, None)
+        self._done[task.number] = (task.chunk.frames, record.size_bytes)
+        if is_resumed:
+            self._resumed_frames += task.chunk.frames
+            self._since = self._clock()
+
+    @property
+    def frames(self) -> int:
+        return sum(frames for frames, _bytes in (*self._done.values(), *self._running.values()))
+
+    def shown(self) -> PhaseProgress:
+        """For the job's row. None is unknown, never 0."""
+        frames = self.frames
+        seconds = self._clock() - self._since
+        fps = None
+        if seconds >= MIN_SECONDS and frames > self._resumed_frames:
+            fps = (frames - self._resumed_frames) / seconds
+        rate = self._total_frames / self._duration_s if self._duration_s > 0 else 0.0
+        return PhaseProgress(
+            pct=round(100 * frames / self._total_frames, 2) if self._total_frames else None,
+            note=self._note(),
+            fps=None if fps is None else round(fps, 2),
+            speed=round(fps / rate, 3) if fps and rate else None,
+            eta_s=(self._total_frames - frames) / fps if fps else None,
+            bytes_so_far=sum(
+                size for _frames, size in (*self._done.values(), *self._running.values())
+            ),
+        )
+
+    def _note(self) -> str:
+        running = len(self._running)
+        return f"{len(self._done)} of {self._total_chunks} chunks done, {running} running"
