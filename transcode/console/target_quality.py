@@ -1,0 +1,53 @@
+"""`--target-vmaf N`: a quality instead of the preset's own CRF or bit rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from transcode.console.command_input import bad_input
+from transcode.presets.spec import PresetProblem, PresetSpec
+from transcode.presets.validation import validate
+
+if TYPE_CHECKING:
+    from transcode.models import Preset
+
+
+def spec_of(preset: Preset, target_vmaf: str | None = None) -> PresetSpec:
+    """The preset's spec, with the target where one was typed. Raises CommandError."""
+    try:
+        spec = PresetSpec.from_json(preset.spec)
+    except PresetProblem as problem:
+        raise bad_input(f"The preset {preset.slug!r} cannot be used: {problem}") from None
+    if target_vmaf is None:
+        return spec
+    if spec.video.encoder == "copy":
+        raise bad_input(
+            f"--target-vmaf: the preset {preset.slug!r} copies the picture; choose another preset."
+        )
+    video = replace(
+        spec.video,
+        crf=None,
+        bit_rate_kbps=None,
+        two_pass=False,
+        target_vmaf=_number(target_vmaf),
+        target_metric="vmaf",
+    )
+    wanted = replace(spec, video=video)
+    try:
+        validate(wanted)
+    except PresetProblem as problem:
+        if problem.field_name == "video.target_vmaf":
+            raise bad_input(f"--target-vmaf {problem.text}") from None
+        raise bad_input(f"--target-vmaf with the preset {preset.slug!r}: {problem}") from None
+    return wanted
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if value != value or abs(value) == float("inf"):
+        raise bad_input(f"--target-vmaf is {text[:20]!r}; it must be a number such as 95.")
+    return value

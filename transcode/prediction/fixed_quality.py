@@ -1,0 +1,93 @@
+"""What a film becomes at the CRF that a preset names: one probe of its samples, no search."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transcode.encoders import ENCODERS
+from transcode.quality import cache, words
+from transcode.quality.bias import habits
+from transcode.quality.found import FoundQuality
+from transcode.quality.reference import cut_reference
+from transcode.quality.sampling import Costs, choose_samples
+from transcode.quality.size import expected_size, frames_per_second
+from transcode.quality.trial import try_quality
+
+if TYPE_CHECKING:
+    from transcode.planning.model import Plan
+    from transcode.quality.find import Calls
+    from transcode.quality.found import FilmSource, Probe
+    from transcode.quality.sampling import SamplePlan
+
+_METRIC = "vmaf"
+
+
+def measure_quality(film: FilmSource, plan: Plan, *, work_dir: Path, calls: Calls) -> FoundQuality:
+    """Size and VMAF of the whole output by samples. Probes are kept and used again.
+
+    Raises JobFailed and what `checkpoint` of the calls raises.
+    """
+    assert plan.video is not None
+    assert plan.video.crf is not None
+    began = time.monotonic()
+    encoder = next(e for e in ENCODERS.values() if e.ffmpeg_name == plan.video.encoder)
+    samples = choose_samples(film.index)
+    key = cache.settings_key(plan, samples.samples, _METRIC, encoder.quality_option)
+    sha256 = film.index.sha256
+    probe = cache.cached_probes(sha256, key).get(plan.video.crf) if sha256 else None
+    is_cached = probe is not None
+    if probe is None:
+        probe = _try(film, plan, samples, work_dir, calls)
+        if sha256:
+            cache.keep_probe(sha256, key, probe)
+    bias = 0.0 if samples.is_whole else habits(encoder.ffmpeg_name, encoder.quality_range).vmaf_bias
+    found = _found(film, plan, samples, probe, bias)
+    seconds = round(time.monotonic() - began, 2)
+    return replace(found, is_cached=is_cached, probes=int(not is_cached), seconds=seconds)
+
+
+def _try(film: FilmSource, plan: Plan, samples: SamplePlan, work_dir: Path, calls: Calls) -> Probe:
+    count = len(samples.samples)
+    with tempfile.TemporaryDirectory(prefix="samples-", dir=work_dir) as folder:
+        reference = cut_reference(
+            film,
+            plan,
+            samples.samples,
+            Path(folder),
+            checkpoint=calls.checkpoint,
+            on_sample=lambda n: calls.report(f"Taking sample {n + 1} of {count}", 100 * n / count),
+        )
+        calls.report("Encoding and comparing the samples", None)
+        return try_quality(reference, plan, _METRIC, checkpoint=calls.checkpoint, log=calls.log)
+
+
+def _found(
+    film: FilmSource, plan: Plan, samples: SamplePlan, probe: Probe, bias: float
+) -> FoundQuality:
+    size = expected_size(
+        probe.samples,
+        Costs.of(film.index),
+        frames_per_second(film.index),
+        is_whole=samples.is_whole,
+    )
+    model = words.model_name(plan, _METRIC)
+    where = "the whole film" if samples.is_whole else f"{len(samples.samples)} samples of it"
+    return FoundQuality(
+        crf=probe.crf,
+        predicted_vmaf=round(probe.mean - bias, 3),
+        predicted_p5=round(probe.p5 - bias, 3),
+        metric=_METRIC,
+        model=model,
+        samples=probe.samples,
+        probes=1,
+        seconds=0.0,
+        is_cached=False,
+        bytes_expected=size.expected,
+        bytes_low=size.low,
+        bytes_high=size.high,
+        text=f"Sampled: {where} encoded at CRF {probe.crf:g} and compared ({model}).",
+    )
