@@ -84,7 +84,7 @@ class Container:
 _ALL_FLAGS = frozenset(Disposition.__slots__)
 _MKV_VIDEO = _words(
     "h264 hevc av1 vp8 vp9 mpeg1video mpeg2video mpeg4 vc1 wmv1 wmv2 wmv3 theora prores ffv1"
-    " msmpeg4v1 msmpeg4v2 msmpeg4v3 h263 mjpeg dvvideo rv10 rv20 rv30 rv40 vvc"
+    " msmpeg4v1 msmpeg4v2 msmpeg4v3 h263 mjpeg dvvideo vvc"
 )
 _MKV_AUDIO = (
     _words(
@@ -123,7 +123,8 @@ CONTAINERS: dict[str, Container] = {
             muxer="mp4",
             title="MP4",
             video=_words("h264 hevc av1 vp9 mpeg4 mpeg2video mpeg1video vvc"),
-            audio=_words("aac mp2 mp3 ac3 eac3 alac flac opus dts"),
+            # Not MP2: it reads back as MP3 (measured).
+            audio=_words("aac mp3 ac3 eac3 alac flac opus dts"),
             subtitles=frozenset({"mov_text"}),
             text_subtitle_codec="mov_text",
             text_subtitle_encoder="mov_text",
