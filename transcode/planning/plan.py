@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from transcode.outcomes import JobFailed, JobSkipped
 from transcode.planning.audio import plan_audio
 from transcode.planning.borders import NOT_LOOKED_AT, Borders
+from transcode.planning.chromecast import spec_for_chromecast
 from transcode.planning.containers import output_container
 from transcode.planning.draft import Draft
 from transcode.planning.model import Plan, StreamKind
@@ -44,8 +45,10 @@ def make_plan(
 
     `borders` is what `black_bars.find_borders` saw, where the preset wants bars cut off.
     """
-    draft = Draft(info, index, spec, output_container(spec.container, info.container), borders)
     film = _film_stream(info, index)
+    spec, reasons = spec_for_chromecast(info, index, spec)
+    draft = Draft(info, index, spec, output_container(spec.container, info.container), borders)
+    draft.notes += reasons
     video = plan_video(draft, film)
     for add_streams in (plan_audio, plan_subtitles, plan_attachments, plan_covers, plan_data):
         add_streams(draft)
