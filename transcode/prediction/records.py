@@ -10,17 +10,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
+from transcode.encoders import ENCODERS
 from transcode.models import Job, JobPhase, JobStatus, Prediction
-from transcode.prediction.estimate import pixels_of_output
+from transcode.prediction.estimate import facts_of_info, pixels_of_output
 from transcode.prediction.keys import key_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from library.media_info import MediaInfo
+    from transcode.planning.model import Plan
     from transcode.prediction.estimate import Estimate, FilmFacts
     from transcode.presets.spec import PresetSpec
 
 CLOSE_AT_ONCE: Final = 500
+
+
+def record_plan(
+    job_id: int, plan: Plan, info: MediaInfo, spec: PresetSpec, estimate: Estimate
+) -> None:
+    """`record_prediction` of a job that is planned."""
+    name = plan.video.encoder if plan.video else "copy"
+    family = next((e.family for e in ENCODERS.values() if e.ffmpeg_name == name), "")
+    record_prediction(job_id, facts_of_info(info), spec, estimate, encoder=family)
 
 
 def record_prediction(

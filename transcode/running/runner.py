@@ -31,6 +31,7 @@ from transcode.outcomes import (
     JobWaits,
     LeaseLost,
 )
+from transcode.prediction.records import record_outcome, record_plan
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.queue import job_queue
 from transcode.queue.disk_space import reserve_space
@@ -83,6 +84,7 @@ class Runner:
             reason = f"Internal error ({type(error).__name__}: {error}); see the log."
             self._settle(JobFailed("internal_error", reason, is_retryable=True))
         retry_on_busy(self._save_attempt)
+        retry_on_busy(lambda: record_outcome(job.pk))
         self._tidy(job)
 
     def _run_phases(self, job: Job) -> None:
@@ -185,7 +187,10 @@ class Runner:
             predicted_bytes_low=estimate.low,
             predicted_bytes_high=estimate.high,
             prediction_basis=estimate.basis,
+            predicted_vmaf=estimate.vmaf,
+            predicted_seconds=estimate.seconds,
         )
+        retry_on_busy(lambda: record_plan(job.pk, plan, prepared.info, context.spec, estimate))
         retry_on_busy(
             lambda: reserve_space(
                 job.pk,
