@@ -132,9 +132,11 @@ def register() -> None:
     from mediaflow.base.hooks import register_hook
     from mediaflow.base.operations import register_operation
     from transcode.pages import queue_work
+    from transcode.pages.chromecast_panel import chromecast_panel
 
     register_hook("nav_counts", nav_counts)
     register_hook("bulk_actions", bulk_action)
     register_hook("film_panels", film_panel)
+    register_hook("film_panels", chromecast_panel)
     register_operation("cancel_jobs", queue_work.run_cancel)
     register_operation("purge_trash", queue_work.run_purge)

@@ -111,8 +111,10 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
     depth = colour.color.bit_depth
     request = EncodeRequest(rule, depth, rate, colour.hdr, container.name, keeps_fields)
     options = [*video_options(encoder, request)]
-    if filters:
-        options += ["-filter:v:0", ",".join(filters)]
+    # Only the encoder's side is brought to a device: the ladder compares on the processor.
+    chain = (*filters, *encoder.upload_filters.get(depth, ()))
+    if chain:
+        options += ["-filter:v:0", ",".join(chain)]
     # Every picture keeps its own time: nothing is duplicated or dropped behind the filters.
     clock = "filter" if steady else "demux"
     options += ["-fps_mode:v:0", "passthrough", "-enc_time_base:v:0", clock]

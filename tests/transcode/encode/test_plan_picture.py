@@ -221,3 +221,14 @@ def test_a_codec_whose_pictures_do_not_say_that_they_are_interlaced_is_taken_at_
     plan = plan_for(film(video(codec="dvvideo", is_interlaced=True)), X265)
     assert plan.video is not None
     assert plan.video.filters[0].endswith("deint=all")
+
+
+def test_the_way_to_the_device_is_no_part_of_what_the_ladder_compares() -> None:
+    spec = PresetSpec(video=VideoRule(encoder="hevc_vaapi", crf=24, max_resolution=720))
+    plan = plan_for(film(), spec)
+    assert plan.video is not None
+    options = plan.output_options
+    chain = options[options.index("-filter:v:0") + 1]
+    assert chain.endswith("hwupload")
+    assert chain.startswith(",".join(plan.video.filters))
+    assert not any("hwupload" in f for f in plan.video.filters)
