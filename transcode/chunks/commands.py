@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from typing import TYPE_CHECKING
 
 from transcode.chunks.filters import with_range
@@ -80,8 +81,14 @@ def concat_list(plan: Plan, chunks: Sequence[PlannedChunk], time_base: Fraction)
     """
     grid = _MILLISECOND if plan.container in _MILLISECOND_CONTAINERS else _MICROSECOND
     bounds = [chunks[0].start_pts, *(chunk.end_pts for chunk in chunks)]
-    ticks = [round(bound * time_base / grid) for bound in bounds]
+    ticks = [_nearest(bound * time_base / grid) for bound in bounds]
     return [(after - before) * grid for before, after in pairwise(ticks)]
+
+
+def _nearest(value: Fraction) -> int:
+    """As ffmpeg rounds: halves away from zero (Python's `round` takes the even one)."""
+    half = Fraction(1, 2)
+    return floor(value + half) if value >= 0 else -floor(half - value)
 
 
 def concat_text(names: Sequence[str], durations: Sequence[Fraction]) -> str:
