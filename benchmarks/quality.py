@@ -123,7 +123,7 @@ def cost_row() -> Row:
     cost = _kept("cost", measure)
     share = 100 * cost["search"] / cost["encode"]
     return Row("search / encode of ten minutes, x265 slow", share, "under 15", "%", share < 15,
-               f"CPU time; {cost['probes']:.0f} probes; extrapolated from 30 s at 360p")  # fmt: skip
+               f"CPU time; {cost['probes']:.0f} probes; scaled up from 30 s at 360p")  # fmt: skip
 
 
 def outcome_of(clip: Clip) -> Outcome:

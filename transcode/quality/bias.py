@@ -1,4 +1,4 @@
-"""What is known of encoders before a film is seen: slopes, first guesses, the bias of samples. Pure.
+"""What is known of encoders before a film is seen: slopes, guesses, the bias of samples. Pure.
 
 The bias is how much higher the samples score than the whole output at the same CRF: each begins
 with a keyframe and shows no end of a long group. Measured by `benchmarks/quality.py` on the half of

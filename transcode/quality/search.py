@@ -186,6 +186,9 @@ class Search:
     def _answer(self) -> float:
         """The largest number that is known or predicted to reach the target."""
         wanted = self.scale.fit(self._solve())
+        known = [n for n, s in self.probes.items() if n >= wanted and s >= self.target]
+        if known:
+            return max(known)
         fine = self.target - self.metric.tolerance
         while self.predict(wanted) < fine and wanted > self.scale.best:
             wanted = self.scale.fit(wanted - self.scale.step)

@@ -26,7 +26,7 @@ _T_90 = (3.078, 1.886, 1.638, 1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1
 _T_90_MANY = 1.31
 # The spread between samples of one film, and what samples never show: tuned on one half of the
 # clips of `benchmarks/quality.py`.
-SPREAD_FACTOR = 1.0
+SPREAD_FACTOR = 1.2
 LEAST_ERROR_SHARE = 0.05
 WHOLE_ERROR_SHARE = 0.02
 _MAX_ERROR_SHARE = 0.8
@@ -78,7 +78,7 @@ def regression_slope(sources: Sequence[float], outs: Sequence[float]) -> float:
     pairs = list(zip(sources, outs, strict=True))
     spread = sum((s - mean_source) ** 2 for s, _out in pairs)
     if spread <= 0:
-        return 0.0
+        return ratio
     common = sum((s - mean_source) * (o - mean_out) for s, o in pairs)
     share = len(pairs) / (len(pairs) + 2)
     return min(1.5 * ratio, max(0.0, share * common / spread + (1 - share) * ratio))

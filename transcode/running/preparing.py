@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from transcode.running.context import RunContext
 
 FAIL_PREPARED = declare("prepare.done", "everything is planned, nothing is encoded")
-FAIL_SEARCHED = declare("prepare.searched", "the CRF is found and kept, nothing is planned yet")
 # How far a whole output may lie under its target before the ladder keeps the original.
 FLOOR_BELOW_TARGET = {"vmaf": 1.5}
 
@@ -162,7 +161,6 @@ def _search(ctx: RunContext, planner: _Planner) -> FoundQuality:
             work_dir=ctx.work_dir,
             calls=calls,
         )
-    reach(FAIL_SEARCHED)
     return found
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from library.models import Library
     from transcode.models import ProofRecord
+    from transcode.planning.model import Plan
     from transcode.queue.slots import Slot
     from transcode.running.attempt_log import AttemptLog
     from transcode.running.control import RunControl
@@ -187,6 +188,8 @@ class Runner:
             predicted_bytes_low=estimate.low,
             predicted_bytes_high=estimate.high,
             prediction_basis=estimate.basis,
+            target_vmaf=plan.video.target_vmaf if plan.video else None,
+            target_metric=_target_metric(context, plan),
             predicted_vmaf=estimate.vmaf,
             predicted_seconds=estimate.seconds,
         )
@@ -359,6 +362,11 @@ def _snapshot(source: bytes) -> SourceSnapshot:
     except OSError as error:
         reason = f"The film cannot be reached ({error.strerror}); is its disk mounted?"
         raise JobWaits("source_unreachable", reason, delay_s=MOUNT_WAIT_S) from error
+
+
+def _target_metric(context: RunContext, plan: Plan) -> str:
+    has_target = plan.video is not None and plan.video.target_vmaf is not None
+    return context.spec.video.target_metric if has_target else ""
 
 
 def _target_folder(job: Job, context: RunContext) -> bytes:
