@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from transcode.pages.views import enqueue, history, job_actions, jobs, presets, queue
+from transcode.pages.views import calibration, enqueue, history, job_actions, jobs, presets, queue
 
 app_name = "transcode"
 urlpatterns = [
@@ -39,6 +39,7 @@ urlpatterns = [
     path("queue/<int:job_id>/undo/", job_actions.job_undo, name="job_undo"),
     path("history/", history.history, name="history"),
     path("history.csv", history.history_csv, name="history_csv"),
+    path("history/calibration/", calibration.calibration, name="calibration"),
     path("history/undo/ask/", history.undo_filtered_ask, name="undo_filtered_ask"),
     path("history/undo/", history.undo_filtered, name="undo_filtered"),
     path("history/purge/ask/", history.trash_purge_ask, name="trash_purge_ask"),
