@@ -158,7 +158,7 @@ def _lines_of(evidence: Evidence, path: bytes, index: int | None) -> list[str]:
     argv = ffmpeg_argv(loglevel="repeat+level+warning")
     argv += guarded_input(path, options=DETECT)
     argv += ["-map", f"0:{index}", *NULL_OUTPUT]
-    result = run_ffmpeg(argv, checkpoint=evidence.run.checkpoint)
+    result = run_ffmpeg(argv, checkpoint=evidence.side.checkpoint)
     lines = [_without_stream_number(line) for line in unknown_lines(result.stderr_lines)]
     return lines if lines or result.is_ok else [f"exit code {result.return_code}"]
 

@@ -104,7 +104,7 @@ class Evidence:
     def source_sha256(self) -> str:
         """Of the whole source; planning has read it already, else this pass does."""
         known = self.source_index.sha256 or self.run.snapshot.sha256
-        return known or fs.sha256(self.run.source, tick=self.run.checkpoint).sha256
+        return known or fs.sha256(self.run.source, tick=self.side.checkpoint).sha256
 
     @property
     def _sounds(self) -> list[PlannedStream]:

@@ -108,7 +108,7 @@ def run_ladder(
 def _climb_all(evidence: Evidence) -> list[RungResult]:
     results: list[RungResult] = []
     for rung in RUNGS:
-        evidence.run.checkpoint()
+        evidence.side.checkpoint()
         reach(_REACHED[rung.verdict.number])
         if rung.before is not None:
             rung.before(evidence)

@@ -81,7 +81,7 @@ def _lines_of_decoding_the_source(evidence: Evidence) -> frozenset[str]:
         if stream.kind in (StreamKind.VIDEO, StreamKind.AUDIO):
             argv += ["-map", f"0:{stream.source_index}"]
     argv += ["-fps_mode", "passthrough", "-enc_time_base:v", "1:90000", "-f", "null", "-"]
-    result = run_ffmpeg(argv, checkpoint=evidence.run.checkpoint)
+    result = run_ffmpeg(argv, checkpoint=evidence.side.checkpoint)
     return frozenset(normalised(line) for line in result.stderr_lines)
 
 

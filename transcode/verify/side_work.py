@@ -47,6 +47,7 @@ class SideWork:
         self._checkpoint = checkpoint
         self._owner = threading.get_ident()
         self._stop = threading.Event()
+        self._orders = threading.Lock()
         self._tasks: dict[str, _Task] = {}
 
     @property
@@ -54,10 +55,14 @@ class SideWork:
         return threading.get_ident() == self._owner
 
     def checkpoint(self) -> None:
-        """The job's orders; beside it, whether anybody still waits."""
-        if self.is_owner:
-            self._checkpoint()
-        elif self._stop.is_set():
+        """The job's orders; beside it, whether anybody still waits.
+
+        While an order holds the owner up (a frozen job), the work beside stands still, too.
+        """
+        with self._orders:
+            if self.is_owner:
+                self._checkpoint()
+        if not self.is_owner and self._stop.is_set():
             raise _Ended
 
     def begin(self, name: str, work: Callable[[], Any]) -> None:
@@ -73,7 +78,7 @@ class SideWork:
             return work()
         try:
             while not task.done.wait(LOOK_S):
-                self._checkpoint()
+                self.checkpoint()
         except BaseException:
             self._tasks[name] = task  # `end` waits for it
             raise

@@ -84,7 +84,7 @@ def check_source(evidence: Evidence) -> RungResult:
         )
     if change is SourceChange.SAME:
         return SOURCE.passed("unchanged", limit, "The original is what it was at the start.")
-    digest = fs.sha256(evidence.run.source, tick=evidence.run.checkpoint).sha256
+    digest = fs.sha256(evidence.run.source, tick=evidence.side.checkpoint).sha256
     if digest != evidence.source_sha256:
         return SOURCE.failed(
             "other content", limit, "The original's content changed; nothing was replaced."

@@ -53,6 +53,26 @@ def test_work_that_nobody_takes_is_ended() -> None:
     assert is_over.is_set()
 
 
+def test_while_the_job_is_held_up_the_work_beside_stands_still() -> None:
+    is_held, goes_on = threading.Event(), threading.Event()
+
+    def hold_up() -> None:
+        is_held.set()
+        assert goes_on.wait(LONG_S)
+
+    side = SideWork(hold_up)
+
+    def work() -> bool:
+        assert is_held.wait(LONG_S)
+        side.checkpoint()
+        return goes_on.is_set()
+
+    side.begin("beside", work)
+    threading.Timer(0.2, goes_on.set).start()
+    side.checkpoint()
+    assert side.take("beside", work)
+
+
 def test_a_cancelled_job_does_not_wait_for_the_work_beside() -> None:
     def cancel() -> None:
         raise JobCancelled("cancelled", "Somebody asked for it.")
