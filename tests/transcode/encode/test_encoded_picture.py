@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 
 from library.media_info import HdrKind
 from tests.dynamic_hdr import make_dolby_vision, make_hdr10_plus
+from tests.media import ffmpeg_path
 from tests.transcode.encode.world import AV1, X265, Result, clip_world, make_world, run_phases
 
 if TYPE_CHECKING:
@@ -73,3 +75,47 @@ def test_a_variable_rate_becomes_constant_with_the_promised_pictures(tmp_path: P
     pts = [float(p * result.index.time_base) for p in result.index.video_pts]
     gaps = [b - a for a, b in itertools.pairwise(pts)]
     assert max(gaps) - min(gaps) <= 0.0011
+
+
+# What a picture may be made of, as ffmpeg options behind the colour patches: a name, then them.
+ODD_PICTURES: dict[str, tuple[str, ...]] = {
+    "full range": ("-vf", "scale=out_range=pc,format=yuv420p,setparams=range=pc"),
+    "4:2:2": ("-vf", "format=yuv422p10le"),
+    "4:4:4": ("-vf", "format=yuv444p"),
+    "RGB": ("-vf", "format=gbrp", "-c:v", "libx264rgb"),
+    "anamorphic": ("-vf", "format=yuv420p,setsar=16/11"),
+}
+
+
+def patches(path: Path) -> list[tuple[int, int, int]]:
+    """Red, green, blue in the middle of each of the seven bars, from the first picture."""
+    argv: list[str] = [ffmpeg_path(), "-v", "error", "-i", f"file:{path}", "-frames:v", "1"]
+    argv += ["-vf", "scale=140:20:flags=area:in_range=auto,format=rgb24", "-f", "rawvideo", "-"]
+    raw = subprocess.run(argv, capture_output=True, check=True, timeout=120).stdout
+    row = raw[3 * 140 * 5 :]
+    return [(row[at], row[at + 1], row[at + 2]) for at in range(3 * 10, 3 * 140, 3 * 20)]
+
+
+@pytest.mark.parametrize("kind", ODD_PICTURES)
+def test_colours_and_shape_stay_whatever_the_picture_is_made_of(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "films").mkdir()
+    path = tmp_path / "films" / "film.mkv"
+    bars = "smptebars=size=320x180:rate=25,trim=end_frame=5"
+    tags = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    lossless = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"]
+    options = list(ODD_PICTURES[kind])
+    options[1] = f"scale=out_color_matrix=bt709,{options[1]}" + (
+        "" if kind == "RGB" else f",{tags}"
+    )
+    argv = [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", bars, *lossless, *options]
+    subprocess.run([*argv, f"file:{path}"], check=True, timeout=120)
+    spec = replace(X265, video=replace(X265.video, crf=14), min_saving_pct=-100)
+    result = run_phases(make_world(tmp_path, path, spec))
+    assert len(set(patches(path))) == 7
+    for before, after in zip(patches(path), patches(result.output), strict=True):
+        assert max(abs(b - a) for b, a in zip(before, after, strict=True)) <= 6
+    video, plan = result.after.video[0], result.prepared.plan.video
+    assert plan is not None
+    assert video.sample_aspect_ratio == ("16:11" if kind == "anamorphic" else "1:1")
+    assert video.color_range == ("pc" if kind == "full range" else "tv")
+    assert len(result.prepared.plan.losses) == (kind in ("4:2:2", "4:4:4", "RGB"))
