@@ -1,0 +1,90 @@
+"""Searches on real clips: a promised VMAF is kept, and a second search costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.transcode.encode.world import World, clip_world
+from transcode.models import QualityProbe, QualitySearch
+from transcode.outcomes import JobCancelled, JobSkipped
+from transcode.presets.spec import PresetSpec, VideoRule
+from transcode.quality import trial
+from transcode.running.preparing import Prepared, prepare
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.django_db]
+
+TARGET = PresetSpec(
+    video=VideoRule(speed="fastest", crf=None, target_vmaf=93.0), min_saving_pct=-200
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return clip_world(tmp_path, "h264_mkv", TARGET)
+
+
+def test_a_target_becomes_the_crf_that_reaches_it_and_is_not_searched_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(world.context())
+    found = prepared.found
+    assert found is not None
+    assert prepared.plan.video is not None
+    assert prepared.plan.video.crf == found.crf
+    assert prepared.plan.video.target_vmaf == 93.0
+    assert 92.7 <= found.predicted_vmaf <= 94.5
+    assert prepared.plan.min_vmaf_mean == 91.5
+    assert prepared.estimate.basis == "sampled"
+    assert found.bytes_low <= found.bytes_expected <= found.bytes_high
+    assert QualitySearch.objects.count() == 1
+    assert QualityProbe.objects.count() == found.probes
+    assert any(step.note.startswith("Trying CRF") for step in world.progress)
+    assert not list(world.work_dir.iterdir())
+    monkeypatch.setattr(trial, "run_ffmpeg", _never)
+    again = prepare(world.context())
+    assert again.found is not None
+    assert again.found.is_cached
+    assert again.plan.digest() == prepared.plan.digest()
+    _another_target_uses_the_probes(world, prepared)
+
+
+def _another_target_uses_the_probes(world: World, before: Prepared) -> None:
+    """With the CRF known, a target that a probe meets needs no further one."""
+    assert before.found is not None
+    met = round(before.found.predicted_vmaf, 3)
+    world.spec = replace(TARGET, video=replace(TARGET.video, target_vmaf=met - 0.01))
+    again = prepare(world.context())
+    assert again.found is not None
+    assert again.found.probes == 0
+
+
+def test_a_target_above_what_the_encoder_reaches_skips_the_film_and_says_the_best(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of a source that no encode comes near to, as heavy noise has."""
+    monkeypatch.setattr(trial, "read_scores", lambda _path, _metric: [90.0] * 25)
+    with pytest.raises(JobSkipped) as skipped:
+        prepare(world.context())
+    assert skipped.value.reason_code == "target_unreachable"
+    assert "the best is VMAF 90.00" in skipped.value.reason
+    assert QualitySearch.objects.count() == 0
+
+
+def test_a_search_ends_when_the_job_is_cancelled(world: World) -> None:
+    def checkpoint() -> None:
+        if any(step.note.startswith("Trying") for step in world.progress):
+            raise JobCancelled("cancelled", "Cancelled.")
+
+    with pytest.raises(JobCancelled):
+        prepare(world.context(checkpoint))
+    assert not list(world.work_dir.iterdir())
+
+
+def _never(*_args: object, **_kwargs: object) -> None:
+    raise AssertionError("nothing is encoded a second time")
