@@ -96,12 +96,12 @@ class _Groups:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pids: set[int] = set()
-        self._is_frozen = False
+        self.is_frozen = False
 
     def add(self, pid: int) -> None:
         with self._lock:
             self._pids.add(pid)
-            if self._is_frozen:
+            if self.is_frozen:
                 _signal_group(pid, signal.SIGSTOP)
 
     def discard(self, pid: int) -> None:
@@ -111,7 +111,7 @@ class _Groups:
 
     def set_frozen(self, is_frozen: bool) -> None:
         with self._lock:
-            self._is_frozen = is_frozen
+            self.is_frozen = is_frozen
             for pid in self._pids:
                 _signal_group(pid, signal.SIGSTOP if is_frozen else signal.SIGCONT)
 
@@ -182,10 +182,9 @@ def _follow(
     while not _has_ended(child):
         reader.wait(TICK_S)
         if checkpoint is not None:
-            asked_at = time.monotonic()
             checkpoint()
-            if time.monotonic() - asked_at > TICK_S:
-                watch.begin_anew()  # it stood still, as it was told to
+        if _groups.is_frozen:
+            watch.begin_anew()  # it stands still, as it was told to
         _pass_on(reader, on_progress, log, LOG_LINES_PER_TICK)
         if watch.is_stalled(reader):
             return True

@@ -168,6 +168,23 @@ def test_it_stands_still_while_frozen_and_goes_on_afterwards() -> None:
     assert not is_running(seen[0])
 
 
+def test_standing_still_when_told_to_is_no_stall() -> None:
+    frozen_since: list[float] = []
+
+    def freeze_for_a_while() -> None:
+        if not frozen_since:
+            process.freeze_children()
+            frozen_since.append(time.monotonic())
+        elif time.monotonic() - frozen_since[0] > 1.5:
+            raise Stop
+
+    try:
+        with pytest.raises(Stop):
+            run_ffmpeg(stub.argv(stub.HANGS), checkpoint=freeze_for_a_while, stall_timeout_s=0.5)
+    finally:
+        process.thaw_children()
+
+
 def test_it_keeps_to_its_limits() -> None:
     program = (
         "import os, resource\n"
