@@ -159,6 +159,17 @@ _ALL: Final = (
         is_optional=True,
     ),
     SettingDefinition(
+        "threads_per_chunk",
+        "int",
+        None,
+        "Threads for each chunk",
+        "Empty: the cores are shared out. Many chunks with few threads are fastest.",
+        "encoding",
+        low=1,
+        high=64,
+        is_optional=True,
+    ),
+    SettingDefinition(
         "chunk_keep_days",
         "int",
         7,
