@@ -14,6 +14,7 @@ from tests.media import ffmpeg_path
 from transcode.encoding.encode import encode_argv
 from transcode.encoding.ffmpeg import ffmpeg_argv
 from transcode.encoding.process import FfmpegResult, run_ffmpeg
+from transcode.planning.borders import NOT_LOOKED_AT, Borders
 from transcode.planning.model import (
     Action,
     ExpectedColor,
@@ -240,7 +241,9 @@ def encode_pair(
     return Pair(source, output, HandPrepared(plan, info, index), result, folder)
 
 
-def encode_by_preset(source: Path, folder: Path, spec: PresetSpec) -> Pair:
+def encode_by_preset(
+    source: Path, folder: Path, spec: PresetSpec, borders: Borders = NOT_LOOKED_AT
+) -> Pair:
     """As a job does it: the real plan, the real command line."""
     raw = os.fsencode(source)
     info, index = probe_file(raw), read_packet_index(raw, with_sha256=True)
@@ -252,6 +255,7 @@ def encode_by_preset(source: Path, folder: Path, spec: PresetSpec) -> Pair:
         job_uuid=JOB_UUID,
         fingerprint="",
         ffmpeg_version="test",
+        borders=borders,
     )
     for cover in (s for s in plan.kept if s.kind == StreamKind.COVER):
         picture = ("-map", f"0:{cover.source_index}", "-c", "copy", "-frames:v", "1")
