@@ -1,7 +1,8 @@
 """The samples of a film as one small film without loss: decoded and filtered once for all probes.
 
-FFV1 in NUT, one file for each sample, read one after the other as one input. The pictures are those
-that the encoder of the job gets: scaled, deinterlaced and tone-mapped by the plan's own filters.
+FFV1 in Matroska (which keeps the colour tags that x265 asks for), one file for each sample, read one
+after the other as one input. The pictures are those that the encoder of the job gets: scaled,
+deinterlaced and tone-mapped by the plan's own filters.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Reference:
 
     def input(self) -> list[str]:
         """ffmpeg's arguments; it runs in `folder`. The list and its files are our own."""
-        guard = ["-protocol_whitelist", "file", "-format_whitelist", "concat,nut"]
+        guard = ["-protocol_whitelist", "file", "-format_whitelist", "concat,matroska,webm"]
         guard += ["-codec_whitelist", "ffv1", "-safe", "1"]
         # A rate before the input replaces the timestamps: one picture after the other.
         return [*guard, "-f", "concat", "-r", str(self.rate), "-i", LIST_NAME]
@@ -120,7 +121,7 @@ def _usual_rate(mean: Fraction) -> Fraction:
 
 
 def _name(number: int) -> str:
-    return f"sample{number}.nut"
+    return f"sample{number}.mkv"
 
 
 def _cut_patiently(
@@ -167,7 +168,7 @@ def _cut_argv(excerpt: Excerpt, plan: Plan, rate: Fraction, name: str) -> list[s
         *("-filter_complex", f"[0:{excerpt.side.stream}]{chain}[v]", "-map", "[v]"),
         # Slices are coded at the same time; -g 1 makes each picture stand alone.
         *("-c:v", "ffv1", "-level", "3", "-slices", "16", "-slicecrc", "0", "-g", "1"),
-        *("-fps_mode", "passthrough", "-f", "nut", name),
+        *("-fps_mode", "passthrough", "-f", "matroska", name),
     ]
 
 

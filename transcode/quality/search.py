@@ -170,8 +170,10 @@ class Search:
         if len(self.probes) == 1:
             return _ERROR_ONE_PROBE * distance
         low, high = self._around(number)
-        is_between = low < number < high
-        return (_ERROR_BETWEEN if is_between else _ERROR_ONE_SIDE) * distance
+        if low < number < high:
+            return _ERROR_BETWEEN * distance
+        reach = min(abs(number - low), abs(number - high)) / max(self.scale.step, high - low)
+        return _ERROR_ONE_SIDE * distance * max(1.0, reach)
 
     def _last_look(self, wanted: float) -> float | None:
         """The wanted number is probed: one step further may be what the curve hides."""
