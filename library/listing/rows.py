@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mediaflow.base.film_hooks import SavingsEstimate
 
 POSTER_TONES: Final = 8
+TITLE_FIELDS: Final = ("title", "show_title", "season", "episode", "path", "year")
 STATE_KINDS = {
     FileState.NEW: "idle",
     FileState.QUEUED: "wait",
@@ -70,7 +71,9 @@ class ListRow:
     @property
     def tone(self) -> int:
         """Which of the drawn posters stands for the film: always the same one."""
-        return crc32(self.title.encode("utf-8", "surrogatepass")) % POSTER_TONES
+        return (
+            crc32(f"{self.title} {self.file.year}".encode("utf-8", "surrogatepass")) % POSTER_TONES
+        )
 
 
 def shown_state(file: MediaFile) -> ShownState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
 from django.db.models import Sum
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from library.listing.bulk import BulkChange, apply_change, tag_named
 from library.listing.exact_count import Counting, count_selection
+from library.listing.rows import TITLE_FIELDS, shown_title
 from library.listing.selection import FileSelection, SelectionProblem, read_selection
 from library.models import Tag
 from library.pages.forms import BulkIgnoreForm, BulkTagForm
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from mediaflow.base.htmx import HtmxHttpRequest
+
+EXAMPLES: Final = 5
 
 
 @operator_required
@@ -98,7 +101,10 @@ def _preview_context(
         "counting": counting,
         "count": count,
         "size_bytes": size_bytes,
-        "examples": selection.queryset.only("title", "show_title", "path", "year")[:5],
+        "examples": [
+            {"title": shown_title(file), "year": file.year}
+            for file in selection.queryset.only(*TITLE_FIELDS)[:EXAMPLES]
+        ],
         "tags": Tag.objects.all(),
         "back": back_to_list(selection),
     }

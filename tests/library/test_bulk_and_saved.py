@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
+import mediaflow.urls  # noqa: F401 - all pages are loaded before a test patches a limit
 from library.listing import bulk, exact_count, selection
 from library.listing.exact_count import COUNT_KIND
 from library.listing.selection import FileSelection, SelectionProblem, read_selection

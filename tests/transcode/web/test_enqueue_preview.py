@@ -10,6 +10,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
+import mediaflow.urls  # noqa: F401 - all pages are loaded before a test patches a limit
 from library.listing import exact_count, selection
 from library.models import FileState, MediaFile
 from mediaflow.base.hooks import hooked
