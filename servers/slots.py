@@ -12,6 +12,7 @@ from django.db.models import F
 
 from mediaflow.base.leases import LeasedRows, new_token, own_identity
 from servers.models import Server, ServerKind, SlotLease
+from transcode.encoders.machine import usable_cores
 from transcode.queue.slots import parallel_limit
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def take_slot(kind: str, job_id: int) -> SlotLease | None:
     if not server.is_enabled:
         return None
     taken = set(server.leases.values_list("index", flat=True))
-    for index in range(max(server.slot_count, parallel_limit())):
+    for index in range(slot_limit(server)):
         if index in taken:
             continue
         try:
@@ -81,6 +82,11 @@ def take_slot(kind: str, job_id: int) -> SlotLease | None:
         except IntegrityError:
             continue
     return None
+
+
+def slot_limit(server: Server) -> int:
+    """ffmpegs at once: one for each film at once, and the cores that the first film may share."""
+    return max(server.slot_count, usable_cores() + parallel_limit() - 1)
 
 
 def _free(token: str) -> None:

@@ -16,6 +16,11 @@ from transcode.queue.slots import acquire_slot, parallel_limit
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "usable_cores", lambda: 1)
+
+
 def test_this_machine_is_there_after_migrating_and_only_once() -> None:
     assert slots.ensure_local_server() == slots.ensure_local_server()
     assert Server.objects.get().name == "This machine"
@@ -38,7 +43,7 @@ def test_a_slot_is_freed_when_the_work_fails() -> None:
     assert not SlotLease.objects.exists()
 
 
-def test_there_are_as_many_slots_as_films_at_once() -> None:
+def test_there_are_as_many_slots_as_cores_and_one_for_each_further_film() -> None:
     assert parallel_limit() == 1
     set_setting("jobs_parallel", 2, None)
     taken = [slots.take_slot("encode", number) for number in range(3)]

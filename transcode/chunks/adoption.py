@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transcode.chunks.store import FOLDER
 from transcode.models import Chunk, ChunkStatus
-from transcode.running.work_folders import jobs_folder
+from transcode.running.work_folders import CHUNKS_FOLDER, jobs_folder
 from transcode.states import TERMINAL
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def adopt_chunks(ctx: RunContext, store: ChunkStore, keys: set[str]) -> int:
     ).exclude(job_id=ctx.job_id)
     adopted = 0
     for key, job_uuid in found.order_by("-pk").values_list("plan_hash", "job__uuid"):
-        if key in missing and store.adopt(jobs_folder() / str(job_uuid) / FOLDER, key):
+        if key in missing and store.adopt(jobs_folder() / str(job_uuid) / CHUNKS_FOLDER, key):
             missing.discard(key)
             adopted += 1
     if adopted:

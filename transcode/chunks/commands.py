@@ -52,9 +52,11 @@ def planned_film(plan: Plan) -> PlannedStream:
     return next(s for s in plan.kept if s.kind == StreamKind.VIDEO)
 
 
-def chunk_options(plan: Plan, chunk: PlannedChunk, pts_name: str) -> tuple[str, ...]:
-    """Between the input and the chunk's file: the plan's own options for the picture, cut."""
-    options = list(plan.video_options)
+def chunk_options(
+    plan: Plan, chunk: PlannedChunk, pts_name: str, video_options: Sequence[str]
+) -> tuple[str, ...]:
+    """Between the input and the chunk's file. `video_options`: the plan's, with its threads."""
+    options = list(video_options)
     if "-filter:v:0" in options:
         place = options.index("-filter:v:0") + 1
         options[place] = with_range(options[place], chunk.start_pts, chunk.end_pts)
@@ -65,8 +67,18 @@ def chunk_options(plan: Plan, chunk: PlannedChunk, pts_name: str) -> tuple[str, 
         *("-map_metadata", "-1", "-map_chapters", "-1"),
         *options,
         *("-stats_enc_pre:v:0", pts_name, "-stats_enc_pre_fmt:v:0", PTS_FORMAT),
+        # What the muxer may write: MP4's Dolby Vision box must be in the chunks to be in the film.
+        *_muxer_strictness(plan),
         *("-f", muxer_of(plan)),
     )
+
+
+def _muxer_strictness(plan: Plan) -> tuple[str, ...]:
+    options = plan.output_options
+    if "-strict" not in options:
+        return ()
+    place = options.index("-strict")
+    return options[place : place + 2]
 
 
 def muxer_of(plan: Plan) -> str:

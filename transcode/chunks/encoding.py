@@ -22,7 +22,7 @@ from transcode.verify.harmless import normalised, unknown_lines
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from fractions import Fraction
     from pathlib import Path
 
@@ -80,14 +80,14 @@ def encode_chunk(
     calls: Calls,
     *,
     lead: int,
-    thread_options: tuple[str, ...] = (),
+    video_options: Sequence[str],
 ) -> ChunkRecord:
     """Encode, prove and name it; the record still lacks its parameter sets.
 
     Raises JobOutcome, OtherPictures and what `calls.checkpoint` raises.
     """
     part, times = store.part(task.key), store.times(task.key)
-    argv = chunk_argv(film, task, (part.name, times.name), lead, thread_options)
+    argv = chunk_argv(film, task, (part.name, times.name), lead, video_options)
     calls.log(f"$ {shown_command(argv)}")
     reach(FAIL_STARTED)
     result = run_ffmpeg(
@@ -132,7 +132,7 @@ def chunk_argv(
     task: ChunkTask,
     names: tuple[str, str],
     lead: int,
-    thread_options: tuple[str, ...] = (),
+    video_options: Sequence[str],
 ) -> list[str]:
     """The command line; it runs in the chunks' folder. `names`: the chunk's, and of its times."""
     seek = seek_options(film.index, task.chunk, film.start_s, lead)
@@ -142,8 +142,7 @@ def chunk_argv(
         *ffmpeg_argv(loglevel=_LOG_LEVEL),
         "-y",
         *options,
-        *chunk_options(film.plan, task.chunk, times),
-        *thread_options,
+        *chunk_options(film.plan, task.chunk, times, video_options),
         output,
     ]
 

@@ -149,7 +149,7 @@ class _Engine:
             task,
             self._store,
             lead=lead,
-            thread_options=self._size.thread_options,
+            video_options=self._size.video_options,
         )
         self._progress.started(task)
         crew.encode(task, work, partial(refuse_replaced, self._ctx))

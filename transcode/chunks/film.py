@@ -10,9 +10,9 @@ from transcode.chunks.engine import CannotCut, encode_chunks
 from transcode.chunks.joining import join_chunks
 from transcode.chunks.parallel import crew_size
 from transcode.chunks.rows import mark_all_resumed
-from transcode.chunks.store import FOLDER
 from transcode.encoding.encode import encode_film, finished_earlier
 from transcode.models import Job
+from transcode.running.work_folders import CHUNKS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,12 +54,12 @@ def cut_film(ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex) -
 
 
 def _is_unsafe(work_dir: Path) -> bool:
-    return (work_dir / FOLDER / UNSAFE_NAME).exists()
+    return (work_dir / CHUNKS_FOLDER / UNSAFE_NAME).exists()
 
 
 def _run_whole(ctx: RunContext, reason: str) -> None:
     ctx.log(f"{reason} The film is encoded whole.")
-    (ctx.work_dir / FOLDER / UNSAFE_NAME).write_text(reason, encoding="utf-8")
+    (ctx.work_dir / CHUNKS_FOLDER / UNSAFE_NAME).write_text(reason, encoding="utf-8")
     retry_on_busy(
         lambda: Job.objects.filter(pk=ctx.job_id, lease_token=ctx.token).update(
             whole_reason=reason[:200], chunks_total=0, chunks_done=0, resumed_chunks=0

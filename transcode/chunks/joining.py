@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
 from transcode.chunks.commands import concat_list, concat_text, join_options, late_start_s
-from transcode.chunks.store import FOLDER, ChunkStore, chunk_key, sha256_of
+from transcode.chunks.store import ChunkStore, chunk_key, sha256_of
 from transcode.encoding.encode import (
     ENCODED_STEM,
     encoded_file,
@@ -27,6 +27,7 @@ from transcode.encoding.records import RECORD_NAME, EncodeRecord, write_record
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.outcomes import JobFailed
 from transcode.running.context import PhaseProgress
+from transcode.running.work_folders import CHUNKS_FOLDER
 from transcode.verify.harmless import message
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def join_argv(
         # Ours alone: a list of bare names in our own folder, files that our encoders wrote.
         *("-itsoffset", f"{late_s:.6f}", "-protocol_whitelist", "file"),
         *("-format_whitelist", "concat,matroska,webm,mov", "-f", "concat", "-safe", "1"),
-        *("-i", f"file:{FOLDER}/{LIST_NAME}"),
+        *("-i", f"file:{CHUNKS_FOLDER}/{LIST_NAME}"),
         *join_options(plan),
         output,
     ]

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mediaflow.base.settings_store import get_setting
+from transcode.encoders.parallel_here import parallelism_here
+from transcode.encoders.registry import ENCODERS
+from transcode.encoders.threads import with_threads
+from transcode.queue.slots import parallel_limit
 
 if TYPE_CHECKING:
+    from transcode.encoders.model import VideoEncoder
     from transcode.planning.model import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class CrewSize:
-    """`thread_options` set the threads of one ffmpeg without reaching its parameter sets."""
+    """`video_options`: the plan's, with the threads of one ffmpeg put in."""
 
     processes: int
-    thread_options: tuple[str, ...] = ()
+    video_options: tuple[str, ...]
 
 
 def crew_size(plan: Plan) -> CrewSize:
-    """As the setting says, else as many as the encoder, the cores and the memory allow."""
-    chosen: int | None = get_setting("chunks_parallel")
-    return CrewSize(chosen or usable_cores())
+    """As the settings say, else as many as the encoder, the cores and the memory allow."""
+    encoder = encoder_of(plan)
+    if encoder is None or plan.video is None:
+        return CrewSize(1, plan.video_options)
+    found = parallelism_here(
+        encoder, plan.video.width, plan.video.height, jobs_at_once=parallel_limit()
+    )
+    options = with_threads(encoder, plan.video_options, found.threads_each)
+    return CrewSize(found.processes, options)
 
 
-def usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def encoder_of(plan: Plan) -> VideoEncoder | None:
+    name = plan.video.encoder if plan.video else ""
+    return next((e for e in ENCODERS.values() if e.ffmpeg_name == name), None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from transcode.encoding.records import result_from_json
 from transcode.outcomes import JobFailed
+from transcode.running.work_folders import CHUNKS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from transcode.planning.model import Plan, PlannedChunk
 
 CHUNK_VERSION = 1  # of what lies on disk and of how chunks are cut; another one uses none of ours
-FOLDER = "chunks"
 HASH_BLOCK_BYTES = 4 * 1024 * 1024
 _KEY_DIGITS = 32
 
@@ -78,7 +78,7 @@ class ChunkStore:
 
     @classmethod
     def of(cls, work_dir: Path, plan: Plan) -> ChunkStore:
-        return cls(work_dir / FOLDER, plan.extension)
+        return cls(work_dir / CHUNKS_FOLDER, plan.extension)
 
     def make(self) -> None:
         """The folder, 0700. Raises JobFailed."""

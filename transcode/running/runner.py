@@ -38,7 +38,12 @@ from transcode.queue.disk_space import reserve_space
 from transcode.queue.slots import acquire_slot
 from transcode.replacing.snapshot import SourceSnapshot, take_source_snapshot
 from transcode.running.context import RunContext
-from transcode.running.work_folders import make_work_folder, remove_work_folder
+from transcode.running.work_folders import (
+    keep_chunks_only,
+    leaves_chunks,
+    make_work_folder,
+    remove_work_folder,
+)
 from transcode.states import OPEN_JOURNAL, TERMINAL
 from transcode.verify.results import SOURCE_CHANGED as VERIFY_SOURCE_CHANGED
 
@@ -292,10 +297,15 @@ class Runner:
 
     def _tidy(self, job: Job) -> None:
         """Remove the work folder of a job that is over; keep it for a resume otherwise."""
-        status, kept = Job.objects.values_list("status", "kept_output_raw").get(pk=job.pk)
+        columns = ("status", "reason_code", "kept_output_raw")
+        status, reason_code, kept = Job.objects.values_list(*columns).get(pk=job.pk)
         self._log(f"status: {status}")
-        if status in TERMINAL and kept is None:
-            remove_work_folder(job.uuid)
+        if status not in TERMINAL or kept is not None:
+            return
+        if leaves_chunks(status, reason_code) and keep_chunks_only(job.uuid):
+            self._log("its finished chunks are kept for the next job of this film")
+            return
+        remove_work_folder(job.uuid)
 
 
 def settle_outcome(job_id: int, token: str, outcome: JobOutcome) -> bool:

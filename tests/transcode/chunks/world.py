@@ -32,7 +32,6 @@ SPEC = PresetSpec(
     min_saving_pct=-1000,
     is_vmaf_checked=False,
 )
-TWO = CrewSize(2, ("-threads:v:0", "1"))
 
 
 @dataclass
@@ -42,6 +41,10 @@ class ChunkWorld:
     info: MediaInfo
 
     @property
+    def size(self) -> CrewSize:
+        return CrewSize(2, (*self.plan.video_options, "-threads:v:0", "1"))
+
+    @property
     def plan(self) -> Plan:
         return self.film.plan
 
@@ -49,7 +52,7 @@ class ChunkWorld:
         return self.world.context(checkpoint)
 
     def encode(self, checkpoint: Callable[[], None] = lambda: None) -> list[ChunkRecord]:
-        return encode_chunks(self.context(checkpoint), self.film, TWO)
+        return encode_chunks(self.context(checkpoint), self.film, self.size)
 
     def join(self) -> Path:
         return join_chunks(self.context(), self.film)
