@@ -117,7 +117,7 @@ def make_dolby_vision(path: Path) -> Path:
     bare = path.with_suffix(".bare.mkv")
     _interleave(bare, after=b"\x7c\x01" + _protected(rpu()))
     # Written again by x265, which makes the record of what it finds.
-    params = f"{_PARAMS}:bframes=2"
+    params = f"{_PARAMS}:bframes=2:keyint=10:min-keyint=10:scenecut=0"
     _ffmpeg(
         *("-i", f"file:{bare}", "-c:v", "libx265", "-preset", "ultrafast", "-dolbyvision", "1"),
         *("-maxrate", "20M", "-bufsize", "20M", "-x265-params", params, f"file:{path}"),
