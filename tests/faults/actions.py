@@ -10,7 +10,14 @@ from library.probing import pool as probe_pool
 from library.probing.probe import probe_file
 from mediaflow.base.fs import FsCall, fs
 from mediaflow.base.hooks import register_hook
-from tests.faults.real_runs import check_real, make_real, restart_real, run_real
+from tests.faults.real_runs import (
+    check_chunks,
+    check_real,
+    make_chunked,
+    make_real,
+    restart_real,
+    run_real,
+)
 from tests.transcode.replace import world as worlds
 from tests.transcode.replace.invariants import broken_invariants
 from transcode.models import Job, JournalState, Replacement, TrashEntry
@@ -216,9 +223,11 @@ ACTIONS: dict[str, Callable[..., Any]] = {
         spoil_output,
         fail_every_call,
         make_real,
+        make_chunked,
         run_real,
         restart_real,
         check_real,
+        check_chunks,
         check,
     )
 }

@@ -6,10 +6,11 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mediaflow.base.models import Setting
 from servers.models import SlotLease
 from tests.media import make_clip
 from tests.transcode.replace.world import digest, make_file_row, make_library_at, tree
-from transcode.models import Job, JobAttempt, JobStatus, Replacement
+from transcode.models import ChunkStatus, Job, JobAttempt, JobStatus, Replacement
 from transcode.presets.spec import PresetSpec, SubtitleRule, VideoRule
 from transcode.queue import job_queue
 from transcode.running.attempt_log import AttemptLog
@@ -27,10 +28,17 @@ SPEC = PresetSpec(
 )
 
 
-def make_real(data_dir: Path) -> None:
+def make_chunked(data_dir: Path) -> None:
+    """The same with a film that is cut into three chunks, two of which are encoded at once."""
+    Setting.objects.create(key="chunk_seconds", value=1)
+    Setting.objects.create(key="chunks_parallel", value=2)
+    make_real(data_dir, seconds=3, width=160, height=96)
+
+
+def make_real(data_dir: Path, seconds: float = 1, width: int = 320, height: int = 180) -> None:
     """A library with one real film and a queued job."""
     root = data_dir / "films"
-    film = make_clip("h264_mkv", root / "film.mkv", 1, width=320, height=180, crf=6)
+    film = make_clip("h264_mkv", root / "film.mkv", seconds, width=width, height=height, crf=6)
     os.utime(film, (1_600_000_000, 1_600_000_000))  # long settled
     library = make_library_at(root)
     file = make_file_row(library, b"film.mkv", film.read_bytes())
@@ -68,6 +76,20 @@ def restart_real(data_dir: Path) -> str:
             break
         run_real(data_dir)
     return str(Job.objects.get().status)
+
+
+def check_chunks(data_dir: Path) -> dict[str, Any]:
+    """How often each chunk was encoded, and what of it came from before."""
+    job = Job.objects.get()
+    return {
+        "whole_reason": job.whole_reason,
+        "total": job.chunks_total,
+        "done": job.chunks_done,
+        "resumed": job.resumed_chunks,
+        "frames": job.frames,
+        "tries": [chunk.attempts.count() for chunk in job.chunks.order_by("index")],
+        "proven": sum(chunk.status == ChunkStatus.DONE for chunk in job.chunks.all()),
+    }
 
 
 def check_real(data_dir: Path) -> dict[str, Any]:
