@@ -143,14 +143,13 @@ def _treat(draft: Draft, track: AudioStream) -> _Treatment:
     if codec == "copy" or (is_lossless(track) and rule.keep_lossless and not too_many):
         fallback = container.lossless_audio_codec if is_lossless(track) else ""
         codec = fallback or container.lossy_audio_codec
-    elif not container.takes(StreamKind.AUDIO, codec):
+    why = "as the preset says"
+    if not container.takes(StreamKind.AUDIO, codec):
+        why = f"because {container.why_not(StreamKind.AUDIO, codec)}, which the preset asks for"
         codec = container.lossy_audio_codec
+    elif not fits:
+        why = f"because {container.why_not(StreamKind.AUDIO, track.codec)}"
     layout = layout_for(codec, track.channel_layout, track.channels, rule.max_channels)
-    why = (
-        "as the preset says"
-        if fits
-        else f"because {container.why_not(StreamKind.AUDIO, track.codec)}"
-    )
     return _Treatment(codec, False, layout, f"Converted to {codec} {why}.")
 
 

@@ -13,10 +13,13 @@ from library.media_info import MediaInfo
 from library.models import MediaProbe
 from library.probing.pool import probe_in_worker
 from library.probing.probe import ProbeProblem
+from mediaflow.base.settings_store import get_setting
+from transcode.chunks.cutting import with_chunks
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
 from transcode.models import OutputMode
 from transcode.outcomes import JobFailed, JobOutcome
 from transcode.planning import refusals
+from transcode.planning.chromecast import spec_for_chromecast
 from transcode.planning.packet_index import PacketIndex, StreamSpan, index_in_worker
 from transcode.planning.plan import make_plan
 from transcode.prediction.estimate import Estimate, facts_of_info
@@ -74,8 +77,19 @@ def dry_run(
         policy = refusals.policy_of(file, output_mode=output_mode, output_dir=output_dir)
         refusals.refuse_by_directory(source, policy)
         info = _known_info(file, source)
-        estimate = predict(facts_of_info(info), spec)
-        plan = _plan(file, source, info, spec, preset_slug, reads_packets=reads_packets)
+        index = _read(source) if reads_packets else index_from_header(info)
+        refusals.refuse_by_reading(index)
+        applied, _ = spec_for_chromecast(info, index, spec)
+        estimate = predict(facts_of_info(info), applied)
+        plan = _plan(file, info, index, spec, preset_slug)
+        if reads_packets:  # without its keyframes nobody knows where a film is cut
+            plan = with_chunks(
+                plan,
+                index,
+                info,
+                chunk_seconds=get_setting("chunk_seconds"),
+                is_allowed=spec.video.chunking != "never",
+            )
         refusals.refuse_done(info, preset_slug)
         refusals.refuse_by_plan(info, plan, spec, estimate)
     except JobOutcome as outcome:
@@ -85,16 +99,8 @@ def dry_run(
 
 
 def _plan(
-    file: MediaFile,
-    source: bytes,
-    info: MediaInfo,
-    spec: PresetSpec,
-    preset_slug: str,
-    *,
-    reads_packets: bool,
+    file: MediaFile, info: MediaInfo, index: PacketIndex, spec: PresetSpec, preset_slug: str
 ) -> Plan:
-    index = _read(source) if reads_packets else index_from_header(info)
-    refusals.refuse_by_reading(index)
     try:
         version = find_ffmpeg().version
     except FfmpegMissing as error:

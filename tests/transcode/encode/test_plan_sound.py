@@ -19,7 +19,7 @@ from tests.transcode.encode.films import (
 )
 from transcode.planning.model import Action, StreamKind
 from transcode.planning.packet_index import StreamSpan
-from transcode.presets.spec import AudioRule, PresetSpec
+from transcode.presets.spec import AudioRule, PresetSpec, VideoRule
 
 COMMENT = Disposition(is_commentary=True)
 
@@ -230,3 +230,16 @@ def test_sound_with_a_hidden_start_is_not_copied_into_matroska() -> None:
     assert (plan.kept[1].action, plan.kept[1].output_codec) == (Action.ENCODE, "aac")
     assert plan.losses == ("audio track 1: encoded again as aac",)
     assert plan_for(film(), MP4, spans=spans).kept[1].action == Action.COPY
+
+
+def test_a_codec_that_the_container_cannot_hold_is_replaced_and_the_reason_says_so() -> None:
+    spec = PresetSpec(
+        container="keep",
+        video=VideoRule(encoder="svtav1", crf=30),
+        audio=AudioRule(codec="ac3", copy_codecs=()),
+    )
+    stream = plan_for(film(container="webm"), spec).kept[1]
+    assert stream.output_codec == "opus"
+    assert stream.reason == (
+        "Converted to opus because WebM cannot hold ac3 audio, which the preset asks for."
+    )
