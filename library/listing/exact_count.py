@@ -50,7 +50,8 @@ class Counting:
 
     @property
     def result(self) -> dict[str, Any]:
-        return self.operation.result
+        found: dict[str, Any] = self.operation.result
+        return found
 
     @property
     def files(self) -> int | None:

@@ -186,7 +186,7 @@ def _read_left_out(
 ) -> tuple[ShownFilm, ...]:
     files = find_left_out(selection.queryset, order)
     rows = (files.order_by("sort_key", "pk") if is_ordered else files)[:SHOWN_FILMS]
-    return tuple(_shown(file, None, REASONS[file.verdict]) for file in rows)  # type: ignore[attr-defined]
+    return tuple(_shown(file, None, REASONS[file.verdict]) for file in rows)
 
 
 def _shown(file: MediaFile, saving: SavingsEstimate | None, reason: str = "") -> ShownFilm:

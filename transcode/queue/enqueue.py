@@ -112,7 +112,7 @@ def find_skipped(files: QuerySet[MediaFile], order: EnqueueOrder) -> list[Skippe
     return [SkippedFile(*row) for row in rows.iterator(chunk_size=5000)]
 
 
-def find_left_out(files: QuerySet[MediaFile], order: EnqueueOrder) -> QuerySet[MediaFile]:
+def find_left_out(files: QuerySet[MediaFile], order: EnqueueOrder) -> QuerySet[Any]:
     """The films of a query that would not be queued, each with its `verdict`."""
     return files.annotate(verdict=_verdict(order)).exclude(verdict="")
 
