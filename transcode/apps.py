@@ -60,6 +60,7 @@ def _removal_blockers(library: "Library") -> list[str]:
 def _periodic_tasks() -> "Iterable[PeriodicTask]":
     from mediaflow.base.periodic import PeriodicTask
     from transcode.prediction.records import close_finished
+    from transcode.quality.pictures import sweep_pictures
     from transcode.replacing.undo import finish_open_undos
     from transcode.running.work_folders import sweep_work_folders
     from transcode.trash.sweep import sweep_trash
@@ -68,5 +69,6 @@ def _periodic_tasks() -> "Iterable[PeriodicTask]":
         PeriodicTask("undo", 60, finish_open_undos),
         PeriodicTask("predictions", 3600, close_finished),
         PeriodicTask("work_folders", 3600, sweep_work_folders),
+        PeriodicTask("pictures", 3600, sweep_pictures),
         PeriodicTask("trash", 3600, sweep_trash),
     ]

@@ -1,7 +1,7 @@
 """The samples of a film as one small film without loss: decoded and filtered once for all probes.
 
-FFV1 in Matroska (which keeps the colour tags that x265 asks for), one file for each sample, read one
-after the other as one input. The pictures are those that the encoder of the job gets: scaled,
+FFV1 in Matroska (which keeps the colour tags that x265 asks for), one file for each sample, read
+one after the other as one input. The pictures are those that the encoder of the job gets: scaled,
 deinterlaced and tone-mapped by the plan's own filters.
 """
 
@@ -15,7 +15,8 @@ from transcode.encoding.ffmpeg import ffmpeg_argv
 from transcode.encoding.process import run_ffmpeg
 from transcode.outcomes import JobFailed
 from transcode.planning.packet_index import read_packet_index
-from transcode.verify.vmaf_graph import FAR, NEAR, Excerpt, FilmSide
+from transcode.verify.film_sides import source_side
+from transcode.verify.vmaf_graph import FAR, NEAR, Excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from transcode.planning.model import Plan
     from transcode.quality.found import FilmSource
     from transcode.quality.sampling import Sample
+    from transcode.verify.vmaf_graph import FilmSide
 
 LIST_NAME = "samples.ffconcat"
-_WITH_INDEX = frozenset({"mkv", "webm", "mp4", "mov", "avi"})
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -68,7 +69,8 @@ def cut_reference(
     on_sample: Callable[[int], None] | None = None,
 ) -> Reference:
     """Cut all samples into `folder`. Raises ReferenceFailed."""
-    side = source_side(film, plan)
+    assert film.index.video_index is not None
+    side = source_side(film.path, film.index.video_index, film.info, film.index, plan)
     rate = frame_rate(film)
     counts = []
     for number, sample in enumerate(samples):
@@ -80,26 +82,6 @@ def cut_reference(
         lines += [f"file {_name(number)}", f"duration {float(count / rate):.6f}"]
     (folder / LIST_NAME).write_text("\n".join(lines) + "\n", encoding="ascii")
     return Reference(folder, tuple(samples), tuple(counts), rate)
-
-
-def source_side(film: FilmSource, plan: Plan) -> FilmSide:
-    assert plan.video is not None
-    assert film.index.video_index is not None
-    index = film.index
-    ratio = max(1, round(plan.video.expected_frames / max(1, index.frames)))
-    return FilmSide(
-        path=film.path,
-        stream=index.video_index,
-        pts=index.video_pts,
-        keys=index.video_keys,
-        time_base=index.time_base,
-        start_s=film.info.start_s or 0.0,
-        input_options=plan.input_options,
-        filters=plan.video.filters,
-        frames_per_source_frame=ratio,
-        has_exact_pts=index.has_exact_pts and plan.video.frame_tolerance == 0,
-        has_exact_seek=film.info.container in _WITH_INDEX,
-    )
 
 
 def frame_rate(film: FilmSource) -> Fraction:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from transcode.running.attempt_log import AttemptLog
     from transcode.running.control import RunControl
     from transcode.running.phases import Prepared
+    from transcode.verify.results import Proof
 
 log = logging.getLogger(__name__)
 MOUNT_WAIT_S: Final = 60.0
@@ -234,12 +235,24 @@ class Runner:
             vmaf_p5=proof.vmaf_p5,
             vmaf_method=proof.vmaf_method[:120],
             frames=proof.frames,
+            **self._kept_pictures(job, proof),
         )
         if proof.failed_code == VERIFY_SOURCE_CHANGED and job.file is not None:
             refuse_deleted(context, job.file.library, output)
         if proof.failure is not None:
             raise proof.failure
         return record
+
+    def _kept_pictures(self, job: Job, proof: Proof) -> dict[str, object]:
+        """For the page that shows before and after; nothing where nothing was compared."""
+        from transcode.quality.pictures import keep_pictures, vmaf_curve
+
+        if proof.compared is None:
+            return {}
+        pictures = keep_pictures(
+            job.uuid, proof.compared, checkpoint=self._control.checkpoint, log=self._log
+        )
+        return {"sample_frames": pictures, "vmaf_curve": vmaf_curve(proof.compared)}
 
     def _publish(
         self,

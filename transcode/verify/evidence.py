@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transcode.planning.packet_index import PacketIndex
     from transcode.running.context import RunContext
     from transcode.running.phases import Prepared
+    from transcode.verify.film_sides import Compared
     from transcode.verify.vmaf import VmafScore
 
 LAST_RUNG = 12
@@ -39,6 +40,7 @@ class Evidence:
     encode_result: FfmpegResult | None
     recorded_losses: list[str] = field(default_factory=list)
     score: VmafScore | None = None
+    compared: Compared | None = None
     climbing: int | None = None  # the rung whose turn it is
     side: SideWork = field(init=False)
 

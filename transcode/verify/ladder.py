@@ -170,4 +170,5 @@ def make_proof(evidence: Evidence, results: list[RungResult]) -> Proof:
         losses=(*evidence.plan.losses, *evidence.recorded_losses),
         failed_code=failed.code if failed else "",
         failed_text=failed.text if failed else "",
+        compared=evidence.compared,
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from library.media_info import HdrKind
 from transcode.verify.evidence import Verdict
+from transcode.verify.film_sides import Compared, output_side, source_side
 from transcode.verify.vmaf import VmafFailed, choose_windows, measure_vmaf
-from transcode.verify.vmaf_graph import FilmSide, Geometry
+from transcode.verify.vmaf_graph import Geometry
 
 if TYPE_CHECKING:
-    from library.media_info import MediaInfo, VideoStream
-    from transcode.planning.model import VideoPlan
+    from library.media_info import VideoStream
     from transcode.planning.packet_index import PacketIndex
     from transcode.verify.evidence import Evidence
     from transcode.verify.results import RungResult
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 QUALITY = Verdict(8, "quality", "verify_quality")
 METHOD_CHARS = 120
-_WITH_INDEX = frozenset({"mkv", "webm", "mp4", "mov", "avi"})
 
 
 def check_quality(evidence: Evidence) -> RungResult:
@@ -37,7 +36,7 @@ def check_quality(evidence: Evidence) -> RungResult:
     if video is None:
         return QUALITY.failed("no video stream", limit, "The output has no picture to measure.")
     try:
-        score = evidence.side.take("vmaf", partial(_measure, evidence, plan.video, video))
+        score = evidence.side.take("vmaf", partial(_measure, evidence, video))
     except VmafFailed as failed:
         return QUALITY.failed("no score", limit, f"The picture could not be measured: {failed}")
     evidence.score = score
@@ -48,7 +47,7 @@ def begin_quality(evidence: Evidence) -> None:
     """Beside the decoding, where the rung will ask for it."""
     plan, video = evidence.plan, evidence.video_after
     if plan.video and evidence.is_video_encoded and plan.is_vmaf_checked and video is not None:
-        evidence.side.begin("vmaf", partial(_measure, evidence, plan.video, video))
+        evidence.side.begin("vmaf", partial(_measure, evidence, video))
 
 
 def _judge(evidence: Evidence, score: VmafScore, limit: str) -> RungResult:
@@ -71,27 +70,16 @@ def _judge(evidence: Evidence, score: VmafScore, limit: str) -> RungResult:
     return QUALITY.passed(measured, limit, f"{measured} ({score.method}).")
 
 
-def _measure(evidence: Evidence, plan: VideoPlan, video: VideoStream) -> VmafScore:
+def _measure(evidence: Evidence, video: VideoStream) -> VmafScore:
     source, output = evidence.source_index, evidence.output_index
     planned = evidence.planned_video
     if planned is None or not source.video_pts or not output.video_pts:
         raise VmafFailed("There are no frames to compare.")
-    ratio = max(1, round(plan.expected_frames / max(1, len(source.video_pts))))
-    reference = FilmSide(
-        path=evidence.run.source,
-        stream=planned.source_index,
-        pts=source.video_pts,
-        keys=source.video_keys,
-        time_base=source.time_base,
-        start_s=evidence.before.start_s or 0.0,
-        input_options=evidence.plan.input_options,
-        filters=plan.filters,
-        frames_per_source_frame=ratio,
-        # A changed rate has frames of its own moments: only counting finds the pair.
-        has_exact_pts=source.has_exact_pts and plan.frame_tolerance == 0,
-        has_exact_seek=evidence.before.container in _WITH_INDEX,
+    reference = source_side(
+        evidence.run.source, planned.source_index, evidence.before, source, evidence.plan
     )
-    distorted = _distorted(evidence.output_raw, video, output, evidence.after)
+    distorted = output_side(evidence.output_raw, video.index, evidence.after, output)
+    ratio = reference.frames_per_source_frame
     windows = choose_windows(
         len(output.video_pts),
         _frames_per_s(output),
@@ -107,21 +95,9 @@ def _measure(evidence: Evidence, plan: VideoPlan, video: VideoStream) -> VmafSco
         checkpoint=evidence.side.checkpoint,
         on_window=lambda n: evidence.note(8, "compares the picture", 100 * n / len(windows)),
     )
+    is_hdr = video.hdr != HdrKind.SDR
+    evidence.compared = Compared(reference, distorted, score.windows, is_hdr)
     return _with_space(score, video)
-
-
-def _distorted(path: bytes, video: VideoStream, index: PacketIndex, info: MediaInfo) -> FilmSide:
-    return FilmSide(
-        path=path,
-        stream=video.index,
-        pts=index.video_pts,
-        keys=index.video_keys,
-        time_base=index.time_base,
-        start_s=info.start_s or 0.0,
-        # Frames are compared as they are stored; turning is the player's work.
-        input_options=("-noautorotate",),
-        has_exact_pts=index.has_exact_pts,
-    )
 
 
 def _frames_per_s(index: PacketIndex) -> float:

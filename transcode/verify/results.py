@@ -9,6 +9,7 @@ from transcode.outcomes import JobFailed, JobHeld, JobOutcome, JobSkipped
 
 if TYPE_CHECKING:
     from library.media_info import MediaInfo
+    from transcode.verify.film_sides import Compared
 
 PASSED = "passed"
 FAILED = "failed"
@@ -59,6 +60,7 @@ class Proof:
     losses: tuple[str, ...]
     failed_code: str = ""
     failed_text: str = ""
+    compared: Compared | None = None  # what VMAF looked at, for the pictures on the job's page
 
     @property
     def failure(self) -> JobOutcome | None:
