@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import av
 
 from tests.media import ffmpeg_path
 
@@ -129,6 +131,13 @@ def make_hdr10_plus(path: Path) -> Path:
     """One second, MKV."""
     _interleave(path, before=b"\x4e\x01" + _protected(hdr10_plus()))
     return path
+
+
+def side_data(path: Path) -> list[dict[str, bytes]]:
+    """What lies beside each picture, in the order in which they are shown."""
+    with av.open(str(path)) as film:
+        frames: list[Any] = list(film.decode(video=0))
+        return [{data.type.name: bytes(data) for data in f.side_data} for f in frames]
 
 
 _PARAMS = (

@@ -6,11 +6,10 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import av
 import pytest
 
 from library.probing.probe import probe_file
-from tests.dynamic_hdr import make_dolby_vision
+from tests.dynamic_hdr import make_dolby_vision, side_data
 from tests.transcode.chunks import world as worlds
 from transcode.presets.spec import VideoRule
 
@@ -22,13 +21,7 @@ pytestmark = [pytest.mark.ffmpeg, pytest.mark.django_db]
 
 def metadata(path: Path) -> list[bytes]:
     """Of each picture."""
-    with av.open(str(path)) as film:
-        return [
-            bytes(data)
-            for frame in film.decode(video=0)
-            for data in frame.side_data
-            if data.type.name == "DOVI_METADATA"
-        ]
+    return [beside["DOVI_METADATA"] for beside in side_data(path)]
 
 
 @pytest.mark.parametrize("container", ["mkv", "mp4"])

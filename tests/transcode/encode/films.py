@@ -20,7 +20,7 @@ from library.media_info import (
     VideoStream,
 )
 from transcode.outcomes import JobOutcome
-from transcode.planning.borders import NOT_LOOKED_AT, Borders
+from transcode.planning.borders import NOT_LOOKED_AT
 from transcode.planning.packet_index import PacketIndex, StreamSpan
 from transcode.planning.plan import make_plan
 from transcode.presets.spec import PresetSpec, SubtitleRule, VideoRule
@@ -122,12 +122,12 @@ def index_of(info: MediaInfo, **values: Any) -> PacketIndex:
     return replace(base, **values)
 
 
-def plan_for(
-    info: MediaInfo, spec: PresetSpec, *, borders: Borders = NOT_LOOKED_AT, **index: Any
-) -> Plan:
+def plan_for(info: MediaInfo, spec: PresetSpec, **values: Any) -> Plan:
+    """`borders` is what was seen of black bars; all else are fields of the packet index."""
+    borders = values.pop("borders", NOT_LOOKED_AT)
     return make_plan(
         info,
-        index_of(info, **index),
+        index_of(info, **values),
         spec,
         preset_slug="test",
         job_uuid=JOB_UUID,

@@ -6,12 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import av
 import pytest
 
 from library.media_info import HdrKind
 from library.probing.probe import probe_file
-from tests.dynamic_hdr import make_dolby_vision, make_hdr10_plus
+from tests.dynamic_hdr import make_dolby_vision, make_hdr10_plus, side_data
 from tests.media import make_clip
 from tests.transcode.verify.pairs import encode_by_preset, ffmpeg
 from tests.transcode.verify.walk import failed_rungs
@@ -33,12 +32,6 @@ DYNAMIC = {"DOVI_METADATA", "DOVI_RPU_BUFFER", "DYNAMIC_HDR_PLUS"}
 def spec(encoder: str = "x265", crf: float = 20, **video: object) -> PresetSpec:
     rule = VideoRule(encoder=encoder, crf=crf, speed="fastest", **video)  # type: ignore[arg-type]
     return PresetSpec(video=rule, min_saving_pct=-200, min_vmaf_mean=80, min_vmaf_p5=70)
-
-
-def side_data(path: Path) -> list[dict[str, bytes]]:
-    """What lies beside each picture, in the order in which they are shown."""
-    with av.open(str(path)) as film:
-        return [{d.type.name: bytes(d) for d in f.side_data} for f in film.decode(video=0)]
 
 
 def picture_of(pair: Pair) -> VideoStream:
