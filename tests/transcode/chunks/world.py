@@ -69,12 +69,13 @@ def chunk_world(
     container: str = "mkv",
     chunk_seconds: float = 0.7,
     lossless: bool = True,
+    spec: PresetSpec | None = None,
 ) -> ChunkWorld:
     """A copy of the film in a library, and its plan."""
     target = tmp_path / "films" / source.name
     target.parent.mkdir()
     shutil.copyfile(source, target)
-    world = make_world(tmp_path, target, replace(SPEC, container=container))
+    world = make_world(tmp_path, target, spec or replace(SPEC, container=container))
     raw = os.fsencode(target)
     info, index = probe_file(raw), read_packet_index(raw, with_sha256=True)
     plan = make_plan(
