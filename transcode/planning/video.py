@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # These mark each picture as interlaced or not, so that progressive ones are left alone.
 _CODECS_WITH_FIELD_FLAGS = frozenset({"h264", "mpeg2video", "vc1", "mpeg4"})
 _DEFAULT_RATE = Fraction(25)
+CLOSED_CAPTIONS = "closed captions"  # as a listed loss
+_WITHOUT_CAPTIONS = ("sidedata=mode=delete:type=A53_CC",)
 # Writes the Dolby Vision configuration box. For the muxer, so without a stream (measured).
 DOLBY_VISION_IN_MP4 = ["-strict", "unofficial"]
 _FOUR_TWO_ZERO = ("420", "nv12", "nv21", "p010", "p016", "gray")
@@ -102,9 +104,10 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
     steady = _steady_rate(draft, video, rule)
     shape = shape_of(video, rule, draft.borders.box if rule.crop_borders else None)
     colour = _colour(draft, video, rule, encoder, shape, keeps_fields=keeps_fields)
-    timing = (steady.filter,) if steady else ()
+    timing = (*_WITHOUT_CAPTIONS, steady.filter) if steady else ()
     filters = (*fields, *timing, *shape.filters, *colour.filters)
-    draft.losses += [*colour.losses, *_chroma_losses(video), *_caption_losses(video, encoder)]
+    draft.losses += [*colour.losses, *_chroma_losses(video)]
+    draft.losses += _caption_losses(video, encoder, is_retimed=steady is not None)
     draft.notes += [*shape.notes, *_border_notes(draft), *colour.notes]
     _carry_dolby_vision(draft, colour)
     rate = steady.rate if steady else _rate(video)
@@ -247,10 +250,10 @@ def _chroma_losses(video: VideoStream) -> list[str]:
     return []
 
 
-def _caption_losses(video: VideoStream, encoder: VideoEncoder) -> list[str]:
-    if video.has_closed_captions and not encoder.carries_captions:
-        return ["closed captions"]
-    return []
+def _caption_losses(video: VideoStream, encoder: VideoEncoder, *, is_retimed: bool) -> list[str]:
+    """A few bytes of text lie beside each picture: repeated or dropped, they make no sense."""
+    is_kept = encoder.carries_captions and not is_retimed
+    return [CLOSED_CAPTIONS] if video.has_closed_captions and not is_kept else []
 
 
 def _colour_of(video: VideoStream) -> ExpectedColor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from library.media_info import MasteringDisplay
 from transcode.planning.model import ExpectedColor
+from transcode.planning.video import CLOSED_CAPTIONS
 from transcode.verify.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def check_color(evidence: Evidence) -> RungResult:
     expected, size = _expectation(evidence)
     if expected is None:
         return COLOR.not_applicable("The source's picture was not described by the probe.")
-    problem = next(_problems(expected, video, size), "")
+    problem = next(_problems(expected, video, size), "") or _caption_problem(evidence, video)
     if problem:
         return COLOR.failed(problem, _LIMIT, f"The picture is not described as planned: {problem}.")
     described = " ".join(
@@ -98,6 +99,15 @@ def _problems(expected: ExpectedColor, video: VideoStream, size: tuple[int, int]
         )
     if video.is_interlaced != expected.is_interlaced:
         yield "interlaced" if video.is_interlaced else "not interlaced"
+
+
+def _caption_problem(evidence: Evidence, video: VideoStream) -> str:
+    """Closed captions travel inside the picture: no other rung sees them go."""
+    before = evidence.video_before
+    is_lost = before is not None and before.has_closed_captions and not video.has_closed_captions
+    if not is_lost or CLOSED_CAPTIONS in evidence.plan.losses:
+        return ""
+    return "the closed captions are gone"
 
 
 def _hdr_problems(expected: ExpectedColor, video: VideoStream) -> Iterator[str]:

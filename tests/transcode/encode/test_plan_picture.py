@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -232,3 +233,36 @@ def test_the_way_to_the_device_is_no_part_of_what_the_ladder_compares() -> None:
     assert chain.endswith("hwupload")
     assert chain.startswith(",".join(plan.video.filters))
     assert not any("hwupload" in f for f in plan.video.filters)
+
+
+def test_captions_are_a_listed_loss_where_the_encoder_or_a_new_rate_loses_them() -> None:
+    captioned = film(video(has_closed_captions=True, timing=TimingKind.VARIABLE))
+    assert plan_for(captioned, X265).losses == ()
+    assert plan_for(captioned, AV1).losses == ("closed captions",)
+    steady = plan_for(captioned, PresetSpec(video=VideoRule(frame_rate="constant")))
+    assert steady.losses == ("closed captions",)
+    assert steady.video is not None
+    assert "sidedata=mode=delete:type=A53_CC" in steady.video.filters
+
+
+@pytest.mark.parametrize(
+    ("spacing_ms", "rate", "frames"),
+    [(40, "25", 25), (33, "30", 30), (42, "24000/1001", 24), (17, "60000/1001", 60)],
+)
+def test_a_constant_rate_is_the_standard_one_nearest_to_the_usual_spacing(
+    spacing_ms: int, rate: str, frames: int
+) -> None:
+    """Every seventh picture is missing: the average would name a lower rate."""
+    times = [t for n, t in enumerate(range(0, 1000, spacing_ms)) if n % 7 != 5]
+    picture = video(timing=TimingKind.VARIABLE, frame_rate="20")
+    spec = PresetSpec(video=VideoRule(frame_rate="constant"))
+    plan = plan_for(film(picture), spec, video_pts=array("q", times)).video
+    assert plan is not None
+    assert (plan.frame_rate, plan.expected_frames, plan.frame_tolerance) == (rate, frames, 2)
+
+
+def test_a_rate_that_is_constant_already_is_left_alone() -> None:
+    spec = PresetSpec(video=VideoRule(frame_rate="constant"))
+    plan = plan_for(film(video(timing=TimingKind.CONSTANT)), spec).video
+    assert plan is not None
+    assert (plan.frame_tolerance, plan.expected_frames) == (0, 25)

@@ -80,6 +80,18 @@ def test_dolby_vision_that_went_missing_fails_the_colour_rung(tmp_path: Path) ->
     assert "hdr10, not dolby_vision" in failed[9]
 
 
+def test_closed_captions_that_went_missing_fail_the_colour_rung(tmp_path: Path) -> None:
+    source = make_clip("captions", tmp_path / "film.ts", crf=2)
+    pair = encode_by_preset(source, tmp_path, spec())
+    assert failed_rungs(pair) == {}
+    bare = tmp_path / "bare.mkv"
+    ffmpeg(
+        "-i", pair.output, "-map", "0", "-c", "copy", "-bsf:v", "filter_units=remove_types=39", bare
+    )
+    bare.replace(pair.output)
+    assert "captions" in failed_rungs(pair)[9]
+
+
 def test_a_variable_rate_becomes_constant_with_the_promised_pictures(tmp_path: Path) -> None:
     source = make_clip("vfr", tmp_path / "film.mkv", 2, crf=2)
     pair = encode_by_preset(source, tmp_path, spec(frame_rate="constant"))
