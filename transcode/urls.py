@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from transcode.pages.views import calibration, enqueue, history, job_actions, jobs, presets, queue
+from transcode.pages.views import (
+    calibration,
+    enqueue,
+    estimates,
+    history,
+    job_actions,
+    jobs,
+    pictures,
+    presets,
+    queue,
+)
 
 app_name = "transcode"
 urlpatterns = [
@@ -27,6 +37,12 @@ urlpatterns = [
         jobs.job_log_download,
         name="job_log_download",
     ),
+    path("queue/<int:job_id>/pictures/", pictures.job_pictures, name="job_pictures"),
+    path(
+        "queue/<int:job_id>/picture/<slug:kind>/<slug:side>/",
+        pictures.job_picture,
+        name="job_picture",
+    ),
     path("queue/<int:job_id>/actions/", job_actions.job_actions, name="job_actions"),
     path("queue/<int:job_id>/priority/", job_actions.job_priority, name="job_priority"),
     path("queue/<int:job_id>/stop/", job_actions.job_stop, name="job_stop"),
@@ -39,6 +55,7 @@ urlpatterns = [
     path("queue/<int:job_id>/undo/", job_actions.job_undo, name="job_undo"),
     path("history/", history.history, name="history"),
     path("history.csv", history.history_csv, name="history_csv"),
+    path("films/<int:file_id>/estimate/", estimates.estimate_film, name="estimate_film"),
     path("history/calibration/", calibration.calibration, name="calibration"),
     path("history/undo/ask/", history.undo_filtered_ask, name="undo_filtered_ask"),
     path("history/undo/", history.undo_filtered, name="undo_filtered"),

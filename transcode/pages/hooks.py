@@ -133,10 +133,16 @@ def register() -> None:
     from mediaflow.base.operations import register_operation
     from transcode.pages import queue_work
     from transcode.pages.chromecast_panel import chromecast_panel
+    from transcode.pages.estimate_panel import estimate_panel
+    from transcode.pages.quality_panel import quality_panel
+    from transcode.prediction import estimate_operation
 
     register_hook("nav_counts", nav_counts)
     register_hook("bulk_actions", bulk_action)
     register_hook("film_panels", film_panel)
+    register_hook("film_panels", estimate_panel)
+    register_hook("film_panels", quality_panel)
     register_hook("film_panels", chromecast_panel)
+    register_operation(estimate_operation.KIND, estimate_operation.run_estimate)
     register_operation("cancel_jobs", queue_work.run_cancel)
     register_operation("purge_trash", queue_work.run_purge)

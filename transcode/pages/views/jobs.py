@@ -22,6 +22,7 @@ from transcode.pages.job_words import (
     target_codec,
 )
 from transcode.pages.live import live_parts, version_of
+from transcode.pages.quality_panel import read_quality
 from transcode.pages.queue_page import who_asked
 from transcode.pages.shown_progress import phase_word, shown_percent
 from transcode.states import ACTIVE, TERMINAL, WAITING
@@ -40,6 +41,7 @@ def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
     context = {
         **_live_context(job),
         "page": page,
+        "quality": read_quality(job, request.GET.get("picture", "")),
         "badges": source_badge_texts(job),
         "codec": target_codec(job.encoder, job.preset_spec),
         "who": who_asked(job),
