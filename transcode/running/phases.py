@@ -12,6 +12,7 @@ from transcode.chunks.film import encode_as_planned, joined_film
 from transcode.encoding.encode import OUTPUT_STEM, read_encode_result
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
 from transcode.outcomes import JobFailed
+from transcode.prediction.watching import watched_encode
 from transcode.running.preparing import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ FAIL_ASSEMBLED = declare("assemble.done", "the output is on disk for certain")
 def encode(ctx: RunContext, prepared: Prepared) -> Path | None:
     """The encoded film with all its tracks, or None: its chunks, still to be joined.
 
-    Raises JobOutcome.
+    Raises JobOutcome; JobSkipped once what is done shows that it will not be worth it.
     """
-    return encode_as_planned(ctx, prepared.plan, prepared.info, prepared.index)
+    with watched_encode(ctx, prepared):
+        return encode_as_planned(ctx, prepared.plan, prepared.info, prepared.index)
 
 
 def assemble(ctx: RunContext, prepared: Prepared, encoded: Path | None) -> Path:
