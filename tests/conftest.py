@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.media import CLIPS_VARIABLE
 from tests.media import films as films  # a fixture
+from tests.warm_commands import WarmCommands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +23,12 @@ if TYPE_CHECKING:
     from django.test import Client
 
     from mediaflow.accounts.models import User
+    from tests.warm_commands import WarmCommand
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT_ROOT.parent / "shared"
 IS_STRICT = os.environ.get("MEDIAFLOW_TEST_SERVICES") == "required"
+warm_commands = WarmCommands()
 
 
 def _service_is_there(name: str) -> bool:
@@ -61,6 +66,10 @@ def nothing_remembered() -> None:
 
     cache.clear()
     live_parts.forget()
+
+
+def pytest_unconfigure() -> None:
+    warm_commands.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -136,17 +145,17 @@ class Instance:
     env: dict[str, str]
 
     def run(
-        self, *args: str, timeout_s: float = 120, check: bool = False, **extra_env: str
+        self, *args: str, timeout_s: float = 240, check: bool = False, **extra_env: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `manage.py args…` to its end."""
-        return subprocess.run(
-            [sys.executable, str(PROJECT_ROOT / "manage.py"), *args],
-            env={**self.env, **extra_env},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=check,
-        )
+        """Run `manage.py args…` to its end, in a process of its own (tests/warm_commands.py)."""
+        result = self.start_warm(*args, **extra_env).result(timeout_s)
+        if check:
+            result.check_returncode()
+        return result
+
+    def start_warm(self, *args: str, **extra_env: str) -> WarmCommand:
+        """Start `manage.py args…` without the second that loading Django takes."""
+        return warm_commands.start(list(args), {**self.env, **extra_env})
 
     def start(self, *args: str, **extra_env: str) -> subprocess.Popen[str]:
         """Start `manage.py args…` in a process group of its own; the caller ends it."""
@@ -160,13 +169,28 @@ class Instance:
         )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for this run of the suite, which all its workers share; clips are kept there."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "run"
+    folder.mkdir(exist_ok=True)
+    os.environ[CLIPS_VARIABLE] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def migrated_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_data_dir(run_folder: Path) -> Path:
     """A data directory that was migrated once; `instance` copies it."""
-    data_dir = tmp_path_factory.mktemp("template") / "data"
-    instance = Instance(data_dir, instance_environment(data_dir))
-    result = instance.run("migrate", "--verbosity", "0")
-    assert result.returncode == 0, result.stderr
+    data_dir = run_folder / "template"
+    done = run_folder / "template-done"
+    with (run_folder / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            instance = Instance(data_dir, instance_environment(data_dir))
+            result = instance.run("migrate", "--verbosity", "0")
+            assert result.returncode == 0, result.stderr
+            done.touch()
     return data_dir
 
 

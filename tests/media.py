@@ -1,4 +1,4 @@
-"""Clips for tests, made on the spot by the bundled ffmpeg and copied from a cache of this process.
+"""Clips for tests, made on the spot by the bundled ffmpeg and copied from a cache of this run.
 
 `make_clip("h264_mkv", path)` for the kinds of `library.demo.clips.RECIPES` and those of `BROKEN`.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import struct
@@ -52,8 +53,13 @@ def ffmpeg_path() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
+CLIPS_VARIABLE = "TEST_CLIPS_FOLDER"  # set by conftest.py: all workers of a run share their clips
+
+
 @cache
 def _cache_folder() -> Path:
+    if shared := os.environ.get(CLIPS_VARIABLE):
+        return Path(shared)
     folder = Path(tempfile.mkdtemp(prefix="mediaflow-clips-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -82,10 +88,16 @@ def make_clip(
 
 @cache
 def _cached(kind: str, size: ClipSize) -> Path:
-    suffix = RECIPES[kind][0]
-    folder = Path(tempfile.mkdtemp(dir=_cache_folder()))
-    make_sample(kind, folder / f"clip{suffix}", ffmpeg=ffmpeg_path(), size=size)
-    return folder / f"clip{suffix}"
+    rate = size.rate.replace("/", "_")
+    name = f"{kind}-{size.seconds:g}s-{size.width}x{size.height}-{rate}-{size.crf}"
+    clip = _cache_folder() / f"{name}{RECIPES[kind][0]}"
+    with clip.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one makes it, the others wait
+        if not clip.exists():
+            unfinished = clip.with_name(f"unfinished-{clip.name}")
+            make_sample(kind, unfinished, ffmpeg=ffmpeg_path(), size=size)
+            unfinished.rename(clip)
+    return clip
 
 
 def write_something(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -28,10 +29,19 @@ def _unprivileged_user() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def free_port() -> int:
+    """A port of the loopback that nobody has, and that no outgoing connection is given meanwhile.
+
+    The kernel takes those from 32768 on; a port that it proposed could be gone again.
+    """
+    while True:
+        port = random.SystemRandom().randint(15_000, 32_000)  # tests are seeded alike
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 @contextmanager
@@ -43,11 +53,11 @@ def postgresql_cluster() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="mediaflow-pg-"))
     if user:
         os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    port = _free_port()
+    port = free_port()
 
     def call(*args: str) -> None:
         subprocess.run(
-            args, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60
+            args, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=300
         )
 
     cluster = str(folder / "cluster")
@@ -84,7 +94,7 @@ def make_database(address: str, name: str) -> str:
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
     """A Redis of its own that keeps nothing."""
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
         cwd=tmp_path,
@@ -94,4 +104,4 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=120)

@@ -1,8 +1,9 @@
 """The project's settings, made fast and self-contained for tests."""
 
 from mediaflow.settings import *  # noqa: F403
-from mediaflow.settings import STORAGES
+from mediaflow.settings import INSTALLED_APPS, STORAGES
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.patience.Patience"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     **STORAGES,

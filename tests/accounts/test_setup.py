@@ -128,9 +128,10 @@ def test_two_processes_with_the_same_link_make_one_admin(instance: Instance) -> 
         "    print('refused')\n"
     )
     started = [
-        instance.start("shell", "-v0", "-c", code.replace("NAME", name)) for name in ("one", "two")
+        instance.start_warm("shell", "-v0", "-c", code.replace("NAME", name))
+        for name in ("one", "two")
     ]
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
+    said = sorted(process.result(timeout_s=240).stdout.strip() for process in started)
     assert said == ["made", "refused"]
 
 

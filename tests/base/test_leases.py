@@ -237,7 +237,7 @@ def test_the_end_of_the_parent_is_noticed() -> None:
     os.write(writing, b"not the end\n")
     assert not ended.is_set()
     os.close(writing)
-    assert ended.wait(timeout=10)
+    assert ended.wait(timeout=120)
     os.close(reading)
 
 

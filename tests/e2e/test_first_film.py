@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse battery"
-WAIT_MS = 90_000  # for work in the background; the machine may be busy
+WAIT_MS = 240_000  # for work in the background; the machine may be busy
 
 
 def make_films(folder: Path) -> Path:
@@ -83,7 +83,7 @@ def watched_page(browser: Browser, *, width: int = 1440, theme: str = "dark") ->
         viewport={"width": width, "height": 900},
         color_scheme=scheme,  # type: ignore[arg-type]  # a literal to playwright
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(120_000)
     page = context.new_page()
     complaints = Complaints()
     complaints.watch(page)

@@ -49,7 +49,7 @@ def file_at(library: Library, path: str) -> MediaFile:
     return library.files.get(path=path)
 
 
-def wait_for(condition: object, *, timeout_s: float = 10) -> bool:
+def wait_for(condition: object, *, timeout_s: float = 120) -> bool:
     """Poll a callable until it is true; False when it never was."""
     assert callable(condition)
     until = time.monotonic() + timeout_s

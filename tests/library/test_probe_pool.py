@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,15 +92,24 @@ def test_a_crash_costs_one_file(stub_worker: Path) -> None:
     assert kinds == {b"/a": "not_media", b"/bad": "crashed", b"/b": "not_media", b"/c": "not_media"}
 
 
-def test_a_hang_costs_one_file_and_its_process_is_gone(stub_worker: Path) -> None:
+def test_a_hang_costs_one_file_and_its_process_is_gone(
+    stub_worker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(probe_pool, "time", SimpleNamespace(monotonic=lambda: now[0]))
     pid_file = stub_worker / "pid"
     worker_script(
         stub_worker,
         f"b'bad' in path and (open({str(pid_file)!r}, 'w').write(str(os.getpid())),"
         " time.sleep(99))",
     )
-    with ProbePool(2, timeout_s=0.5) as pool:
-        found = dict(pool.map([b"/a", b"/bad", b"/b"]))
+    with ProbePool(2, timeout_s=60) as pool:
+        found = {}
+        for path, answer in pool.map([b"/a", b"/bad", b"/b"]):
+            found[path] = answer
+            if len(found) == 2:  # only the file that hangs is left
+                assert wait_for(lambda: pid_file.exists() and pid_file.read_text())
+                now[0] += 61
         bad = found[b"/bad"]
         assert isinstance(bad, ProbeProblem)
         assert bad.kind == "timeout"

@@ -154,7 +154,7 @@ def test_a_new_film_is_noticed_and_the_watcher_stops(
 
         assert wait_for(write_and_look)
     finally:
-        watcher.stop(timeout_s=20)
+        watcher.stop(timeout_s=120)
     assert not [thread for thread in threading.enumerate() if thread.name == "library-watch"]
 
 
@@ -170,4 +170,4 @@ def test_trouble_with_watching_does_not_end_the_watcher(monkeypatch: pytest.Monk
     watcher = LibraryWatcher()
     watcher.start()
     assert wait_for(lambda: len(calls) > 2)
-    watcher.stop()
+    watcher.stop(timeout_s=120)

@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ FAST_SPEC = {
     "min_saving_pct": 0,
     "is_vmaf_checked": False,
 }
-# Long enough to be met while it encodes, short enough to be waited for.
+# Long enough to be met while it encodes (it is stopped there), short enough to be waited for.
 SLOW_SPEC = {**FAST_SPEC, "video": {"encoder": "x265", "crf": 24, "speed": "slowest"}}
 
 _SETUP = """
@@ -50,7 +50,7 @@ for slug in order["queue"]:
 """
 
 
-def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 120) -> Any:
     """Look until `condition` is true; returns what it gave."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -87,7 +87,7 @@ class LiveQueue:
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of the instance's database, read beside it."""
         database = self.instance.data_dir / "mediaflow.sqlite3"
-        connection = sqlite3.connect(database, timeout=10)
+        connection = sqlite3.connect(database, timeout=60)
         connection.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in connection.execute(sql, values)]
@@ -95,7 +95,7 @@ class LiveQueue:
             connection.close()
 
     def write(self, sql: str, *values: Any) -> None:
-        connection = sqlite3.connect(self.instance.data_dir / "mediaflow.sqlite3", timeout=20)
+        connection = sqlite3.connect(self.instance.data_dir / "mediaflow.sqlite3", timeout=60)
         with connection:
             connection.execute(sql, values)
         connection.close()
@@ -115,8 +115,11 @@ class LiveQueue:
         self.started.append(process)
         return process
 
-    def own_processes(self, word: str = "") -> list[int]:
-        """Every living process of this instance (by its data directory in the environment)."""
+    def own_processes(self, word: str = "", *, is_on_film: bool = False) -> list[int]:
+        """Every living process of this instance (by its data directory in the environment).
+
+        `word` is in its command line; `is_on_film`: so is a path of ours (no trial of an encoder).
+        """
         found = []
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit() or int(folder.name) == os.getpid():
@@ -129,7 +132,8 @@ class LiveQueue:
                 continue
             mark = f"MEDIAFLOW_DATA_DIR={self.instance.data_dir}\0".encode()
             in_work = str(self.instance.data_dir).encode() in command
-            is_ours = mark in environment + b"\0" or in_work or self._films_in(command)
+            is_on_ours = in_work or self._films_in(command)
+            is_ours = is_on_ours or (not is_on_film and mark in environment + b"\0")
             if is_ours and state not in "ZX" and word.encode() in command:
                 found.append(int(folder.name))
         return found
@@ -140,15 +144,39 @@ class LiveQueue:
     def is_encoding(self) -> list[int]:
         return self.own_processes("ffmpeg-linux")
 
-    def wait_until_encoding(self) -> None:
-        wait_for(self.is_encoding, "an ffmpeg that encodes")
+    @contextmanager
+    def stopped_encoder(self) -> Iterator[None]:
+        """Wait until SLOW_SPEC is encoding and hold the encoder there.
 
-    def wait_until(self, *statuses: str, timeout_s: float = 90) -> None:
-        wait_for(
-            lambda: self.statuses() == list(statuses),
-            f"statuses {statuses}, now {self.statuses()}: {[j['reason'] for j in self.jobs()]}",
-            timeout_s,
-        )
+        What is done inside meets an encode however slow this machine is; then it goes on.
+        """
+        pids = wait_for(self._stop_encoder, "an ffmpeg that encodes")
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with suppress(ProcessLookupError):  # ended by what was done
+                    os.kill(pid, signal.SIGCONT)
+
+    def _stop_encoder(self) -> list[int]:
+        pids = self.own_processes("libx265", is_on_film=True)
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            return []
+        return pids
+
+    def wait_until(self, *statuses: str) -> None:
+        try:
+            wait_for(lambda: self.statuses() == list(statuses), "", timeout_s=180)
+        except AssertionError:
+            now = [(job["status"], job["reason"]) for job in self.jobs()]
+            raise AssertionError(f"waited in vain for {statuses}, now {now}") from None
+
+    def wait_until_alone(self) -> None:
+        """No process of this instance is left."""
+        wait_for(lambda: not self.own_processes(), "every process of the instance has ended")
 
     def end(self) -> None:
         """Kill what is left."""
@@ -157,13 +185,14 @@ class LiveQueue:
                 process.send_signal(signal.SIGTERM)
         for process in self.started:
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=60)
             except Exception:  # noqa: BLE001  # whatever it was, it must not outlive the test
                 process.kill()
             if process.stdout:
                 process.stdout.close()
         for pid in self.own_processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -210,10 +210,17 @@ def test_a_program_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptu
 def test_a_child_that_could_not_be_started_leaves_no_pipe_open() -> None:
     import os
 
-    before = len(os.listdir("/proc/self/fd"))
-    with patch("subprocess.Popen", side_effect=OSError), pytest.raises(OSError, match=r"^$"):
+    made, closed = list(os.pipe()), []
+    with (
+        patch("os.pipe", return_value=made),
+        patch("os.close", side_effect=closed.append),
+        patch("subprocess.Popen", side_effect=OSError),
+        pytest.raises(OSError, match=r"^$"),
+    ):
         start_command(["run_job"])
-    assert len(os.listdir("/proc/self/fd")) == before
+    for end in made:
+        os.close(end)
+    assert sorted(end for end in closed if end in made) == sorted(made)
 
 
 def test_good_children_end_with_their_pipe(starts: list[list[str]]) -> None:

@@ -236,16 +236,16 @@ def test_optimize_into_another_folder_leaves_the_films_alone(
 
 @pytest.mark.ffmpeg
 def test_ctrl_c_hands_back_what_optimize_runs_and_work_finishes_it(queue: LiveQueue) -> None:
-    make_clip("h264_mkv", queue.films / "a.mkv", 4, crf=12)
+    make_clip("h264_mkv", queue.films / "a.mkv", 2, crf=12)
     queue.shell(_PRESET)
     optimize = queue.start("optimize", str(queue.films), "--preset", "slow")
-    queue.wait_until_encoding()
-    optimize.send_signal(signal.SIGINT)
-    text = optimize.communicate(timeout=30)[0]
+    with queue.stopped_encoder():
+        optimize.send_signal(signal.SIGINT)
+    text = optimize.communicate(timeout=180)[0]
     assert optimize.returncode == 130
     assert "stays in the queue" in text
     assert "Traceback" not in text
-    assert queue.own_processes() == []
+    queue.wait_until_alone()
     assert queue.statuses() == ["queued"]
     result = queue.instance.run("work", "--drain", "--slots", "2", "--json")
     assert result.returncode == 0, result.stderr

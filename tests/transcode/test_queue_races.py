@@ -57,10 +57,12 @@ def racers(
 
 def printed(queue: LiveQueue, code: str, processes: int, word: str) -> list[int]:
     """Run the same code in several processes at once; the numbers that they print after a word."""
-    running = [queue.start("shell", "--no-imports", "-c", code) for _ in range(processes)]
-    texts = [process.communicate(timeout=120)[0] for process in running]
-    assert [process.returncode for process in running] == [0] * processes, texts
-    lines = [line.split() for text in texts for line in text.splitlines()]
+    running = [
+        queue.instance.start_warm("shell", "--no-imports", "-c", code) for _ in range(processes)
+    ]
+    results = [process.result(timeout_s=240) for process in running]
+    assert [result.returncode for result in results] == [0] * processes, results
+    lines = [line.split() for result in results for line in result.stdout.splitlines()]
     return [int(line[1]) for line in lines if line and line[0] == word]
 
 

@@ -1,25 +1,17 @@
-"""The drill on PostgreSQL, in a cluster of its own."""
+"""The drill on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
-from tests.conftest import Instance, find_postgresql_bin, instance_environment
+from tests.conftest import Instance, instance_environment
+from tests.services import make_database, postgresql_address  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.service("postgresql")
 
@@ -41,57 +33,9 @@ LOOK = (
 
 
 @pytest.fixture
-def cluster_url() -> Iterator[str]:
-    """A PostgreSQL that lives for one test, under a user that is not root."""
-    binaries = find_postgresql_bin()
-    assert binaries is not None
-    # Not below pytest's folders: those are closed to the user that PostgreSQL needs.
-    folder = Path(tempfile.mkdtemp(prefix="mediaflow-pg-"))
-    user: str | None = None
-    if os.geteuid() == 0:
-        user = next(name for name in ("postgres", "nobody") if _is_user(name))
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "db"
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-A", "trust", "-U", "mediaflow", "-E", "UTF8", "-N"],
-        user=user, cwd="/", check=True, capture_output=True,
-    )  # fmt: skip
-    server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, "-p", str(port), "-k", folder,
-         "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"],
-        user=user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _wait_until_it_answers(port)
-        yield f"postgresql://mediaflow@127.0.0.1:{port}/postgres"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_user(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _wait_until_it_answers(port: int) -> None:
-    import psycopg
-
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            psycopg.connect(f"postgresql://mediaflow@127.0.0.1:{port}/postgres").close()
-            return
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+def cluster_url(postgresql_address: str) -> str:  # noqa: F811
+    """An empty database that lives for one test."""
+    return make_database(postgresql_address, f"mf{uuid4().hex}")
 
 
 def test_backup_and_restore_on_postgresql(cluster_url: str, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen"
@@ -90,7 +90,7 @@ def test_a_crashed_program_is_started_again(tmp_path: Path) -> None:
         wait_for(lambda: len(started(tmp_path)) == 2)
     finally:
         supervisor.terminate()
-        supervisor.communicate(timeout=15)
+        supervisor.communicate(timeout=120)
     assert supervisor.returncode == 0
     assert not any(is_alive(pid) for pid in started(tmp_path))
 
@@ -108,7 +108,7 @@ time.sleep(60)
         wait_for(lambda: len(started(tmp_path)) == 2)
     finally:
         supervisor.terminate()
-        supervisor.communicate(timeout=15)
+        supervisor.communicate(timeout=120)
     wait_for(lambda: not any(is_alive(pid) for pid in started(tmp_path)))
 
 
@@ -116,7 +116,7 @@ def test_killing_the_supervisor_ends_its_programs(tmp_path: Path) -> None:
     supervisor = start_supervisor(tmp_path, "time.sleep(60)\n")
     wait_for(lambda: len(started(tmp_path)) == 1)
     supervisor.kill()
-    supervisor.communicate(timeout=15)
+    supervisor.communicate(timeout=120)
     wait_for(lambda: not is_alive(started(tmp_path)[0]))
 
 

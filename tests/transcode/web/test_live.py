@@ -59,7 +59,7 @@ def test_threads_that_ask_at_once_share_one_render() -> None:
     parts = LiveParts(clock=lambda: 0.0)
 
     def ask(_number: int) -> str:
-        gate.wait(5)
+        gate.wait(120)
         return parts.get("a", source.read).html
 
     with ThreadPoolExecutor(8) as pool:
