@@ -76,7 +76,7 @@ def _plan_problem(plan: Plan) -> str:
     if video is None or video.encoder == "copy":
         return "The picture is copied as it is, so there is nothing to encode in chunks."
     options = dict(zip(plan.video_options[::2], plan.video_options[1::2], strict=True))
-    if any(part.startswith("-pass") for part in plan.output_options):
+    if video.two_pass:
         return "It is encoded in two passes, which look at the whole film."
     if video.bit_rate_kbps is not None:
         return "It is encoded to a bit rate, which is shared out over the whole film."

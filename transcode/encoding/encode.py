@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -17,6 +18,8 @@ from django.utils import timezone
 from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
+from transcode.encoders.options import pass_options
+from transcode.encoders.registry import ENCODERS
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
 from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import run_ffmpeg
@@ -39,6 +42,7 @@ FAIL_STARTED = declare("encode.started", "ffmpeg is about to start")
 FAIL_FINISHED = declare("encode.finished", "ffmpeg ended well, nothing says so on disk yet")
 FAIL_RECORDED = declare("encode.recorded", "the record is on disk, the chunk is not marked done")
 ENCODED_STEM = "encoded"
+PASS_STEM = "passes"  # what the first of two passes writes
 OUTPUT_STEM = "output"  # what assemble renames it to
 HASH_BLOCK_BYTES = 4 * 1024 * 1024
 LOCAL_SLOT = "this machine"
@@ -78,16 +82,34 @@ def read_encode_result(ctx: RunContext, plan: Plan) -> FfmpegResult | None:
 def encode_argv(plan: Plan, source: bytes, output: str) -> list[str]:
     """The command line; it runs in the work folder, so `output` is a bare file name."""
     options = guarded_input(source, options=plan.input_options)
-    return [*ffmpeg_argv(), "-y", *options, *plan.output_options, output]
+    passes = _pass_options(plan, 2)
+    return [*ffmpeg_argv(), "-y", *options, *plan.output_options, *passes, output]
+
+
+def first_pass_argv(plan: Plan, source: bytes) -> list[str]:
+    """The same pictures through the same encoder, of which only the figures are kept."""
+    planned = next(s for s in plan.kept if s.kind == StreamKind.VIDEO)
+    options = guarded_input(source, options=plan.input_options)
+    picture = ["-map", f"0:{planned.source_index}", *plan.video_options]
+    return [*ffmpeg_argv(), "-y", *options, *picture, *_pass_options(plan, 1), "-f", "null", "-"]
+
+
+def _pass_options(plan: Plan, number: int) -> tuple[str, ...]:
+    if plan.video is None or not plan.video.two_pass:
+        return ()
+    encoder = next(e for e in ENCODERS.values() if e.ffmpeg_name == plan.video.encoder)
+    return pass_options(encoder, number, PASS_STEM)
 
 
 def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeRecord:
     extract_covers(ctx, plan)
     target = encoded_file(ctx.work_dir, plan)
     partial = target.with_name(f"{ENCODED_STEM}.part{plan.extension}")
+    reach(FAIL_STARTED)
+    if plan.video is not None and plan.video.two_pass:
+        _first_pass(ctx, plan)
     argv = encode_argv(plan, ctx.source, partial.name)
     ctx.log(f"$ {shown_command(argv)}")
-    reach(FAIL_STARTED)
     result = run_ffmpeg(
         argv,
         cwd=ctx.work_dir,
@@ -111,6 +133,26 @@ def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeR
     return record
 
 
+def _first_pass(ctx: RunContext, plan: Plan) -> None:
+    """Leaves its figures in the work folder. Raises JobOutcome."""
+    argv = first_pass_argv(plan, ctx.source)
+    ctx.log(f"$ {shown_command(argv)}")
+
+    def report(progress: FfmpegProgress) -> None:
+        shown = phase_progress(progress, plan)
+        half = None if shown.pct is None else round(shown.pct / 2, 2)
+        ctx.report(replace(shown, pct=half, eta_s=None, bytes_so_far=None, note="First pass"))
+
+    result = run_ffmpeg(
+        argv, cwd=ctx.work_dir, on_progress=report, checkpoint=ctx.checkpoint, log=ctx.log
+    )
+    figures = next(ctx.work_dir.glob(f"{PASS_STEM}-*.log"), ctx.work_dir / f"{PASS_STEM}-0.log")
+    problem = outcome_of(result, figures)
+    if problem is not None:
+        refuse_missing(ctx)
+        raise problem
+
+
 def extract_covers(ctx: RunContext, plan: Plan) -> None:
     """Matroska's cover art is attached from files, as its muxer takes no picture streams."""
     for stream in plan.kept:
@@ -128,7 +170,10 @@ def extract_covers(ctx: RunContext, plan: Plan) -> None:
 
 def _reporter(ctx: RunContext, plan: Plan) -> Callable[[FfmpegProgress], None]:
     def report(progress: FfmpegProgress) -> None:
-        ctx.report(phase_progress(progress, plan))
+        shown = phase_progress(progress, plan)
+        if plan.video is not None and plan.video.two_pass and shown.pct is not None:
+            shown = replace(shown, pct=round(50 + shown.pct / 2, 2), note="Second pass")
+        ctx.report(shown)
 
     return report
 

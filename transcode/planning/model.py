@@ -92,6 +92,7 @@ class VideoPlan:
     expected_frames: int  # what must come out
     frame_tolerance: int  # 0; 2 only where the rate is changed
     frame_rate: str  # "24000/1001", for people and progress
+    two_pass: bool = False  # a first pass over the film says how to spend the bit rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
         expected_frames=steady.expected_frames if steady else draft.index.frames,
         frame_tolerance=FRAME_TOLERANCE if steady else 0,
         frame_rate=str(rate) if steady else video.frame_rate,
+        two_pass=rule.two_pass and rule.bit_rate_kbps is not None,
     )
 
 
