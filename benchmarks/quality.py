@@ -167,6 +167,7 @@ def encoded(clip: Clip, crf: float) -> tuple[int, float]:
 def search(film: FilmSource, speed: str = "fastest") -> FoundQuality:
     from transcode.quality.find import Calls, find_quality
 
+    _keep_probes(film, speed)
     return find_quality(
         film,
         lambda crf: plan_for(film, speed, crf),
@@ -176,6 +177,20 @@ def search(film: FilmSource, speed: str = "fastest") -> FoundQuality:
         calls=Calls(log=lambda line: print(f"    {line}", file=sys.stderr)),  # noqa: T201
         total_s=SAMPLED_S,
     )
+
+
+def _keep_probes(film: FilmSource, speed: str) -> None:
+    """Probes are kept beside the clips: constants can be tuned without encoding again."""
+    from transcode.quality import find, trial
+    from transcode.quality.found import Probe
+
+    def kept(reference, plan, metric, **calls):  # type: ignore[no-untyped-def]
+        where = hash(tuple((s.first, s.count) for s in reference.samples))
+        name = f"probe-{Path(os.fsdecode(film.path)).stem}-{speed}-{plan.video.crf:g}-{where}"
+        measure = lambda: trial.try_quality(reference, plan, metric, **calls).to_json()  # noqa: E731
+        return Probe.from_json(_kept(name, measure))
+
+    find.try_quality = kept
 
 
 def whole_probe(film: FilmSource, crf: float) -> Probe:

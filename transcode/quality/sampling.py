@@ -3,12 +3,15 @@
 Each sample has a stratum of the film's time and, within it, a rank of complexity of its own (bytes
 per picture of the source), so that easy and hard scenes are seen in their shares (Latin hypercube).
 A sample begins at a keyframe where that is near: there a scene begins and decoding costs nothing.
+Each piece of the film then counts with the sample that is most like it in time and complexity.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from transcode.planning.packet_index import PacketIndex
 
 # Part of every cache key: raise it when the choice of samples or their encoding changes.
-SAMPLING_VERSION = 1
+SAMPLING_VERSION = 2
 WHOLE_BELOW_S = 24.0
 SAMPLE_S = 2.0
 # Of a long film; so that three probes stay under 15 % of an encode of ten minutes.
@@ -30,14 +33,20 @@ MIN_TOTAL_S, MAX_TOTAL_S = 12.0, 24.0
 EMPTY_SHARE = 0.1
 MAX_EMPTY_SHARE = 0.5
 _CANDIDATES_PER_STRATUM = 400
+# A piece that needs so many times the bytes is as far away as one stratum of the film's time.
+ALIKE_FACTOR = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Pictures `[first, first + count)` of the source, in the order they are shown."""
+    """Pictures `[first, first + count)` of the source, in the order they are shown.
+
+    `weight`: the share of the film that it stands for.
+    """
 
     first: int
     count: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ def choose_samples(index: PacketIndex, *, total_s: float | None = None) -> Sampl
     number = max(3, round(wanted_s / SAMPLE_S))
     if number * length * 1.5 > frames:
         return SamplePlan((Sample(0, frames),), is_whole=True)
-    return SamplePlan(_stratified(index, number, length), is_whole=False)
+    return SamplePlan(_weighted(_stratified(index, number, length), index), is_whole=False)
 
 
 def _total_s(duration_s: float) -> float:
@@ -136,6 +145,33 @@ class Costs:
     def typical(self, length: int) -> float:
         """The median of all pieces of that length."""
         return median(self.of_range(f, length) for f in range(0, self.frames, length))
+
+
+def _weighted(samples: tuple[Sample, ...], index: PacketIndex) -> tuple[Sample, ...]:
+    nearest = most_alike(Costs.of(index), [sample.first for sample in samples], samples[0].count)
+    counts = Counter(nearest)
+    return tuple(
+        replace(sample, weight=counts[n] / len(nearest)) for n, sample in enumerate(samples)
+    )
+
+
+def most_alike(costs: Costs, firsts: Sequence[int], length: int) -> list[int]:
+    """For each piece of the film, `length` pictures long, the number of the sample most like it."""
+    stratum = costs.frames / len(firsts)
+    known = [(first / stratum, _log_cost(costs, first, length)) for first in firsts]
+    nearest = []
+    for first in range(0, costs.frames, length):
+        place, cost = first / stratum, _log_cost(costs, first, length)
+        distances = [(place - p) ** 2 + (cost - c) ** 2 for p, c in known]
+        nearest.append(distances.index(min(distances)))
+    return nearest
+
+
+def _log_cost(costs: Costs, first: int, length: int) -> float:
+    """Bytes by picture, in steps of ALIKE_FACTOR."""
+    pictures = min(costs.frames, first + length) - first
+    mean = costs.of_range(first, length) / max(1, pictures)
+    return math.log(1.0 + mean) / math.log(ALIKE_FACTOR)
 
 
 def _content_ranges(cost: Costs, floor: float, length: int) -> list[tuple[int, int]]:

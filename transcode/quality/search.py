@@ -16,6 +16,8 @@ MAX_PROBES = 7
 _ERROR_ONE_PROBE = 0.45  # the slope is the encoder's usual one
 _ERROR_ONE_SIDE = 0.2  # the film's own slope, but beyond its probes
 _ERROR_BETWEEN = 0.1
+_ERROR_FAR_BETWEEN = 0.25
+_NEAR_GAP = 20.0  # times the tolerance: five points of VMAF
 _SLOPE_LIMITS = 0.3, 3.0  # of the usual one: scores of samples are noisy where they hardly differ
 # VMAF of a perfect copy is 97 to 100: what is lost is counted from a little above.
 _CEILING = 100.5
@@ -171,7 +173,9 @@ class Search:
             return _ERROR_ONE_PROBE * distance
         low, high = self._around(number)
         if low < number < high:
-            return _ERROR_BETWEEN * distance
+            gap = abs(self.probes[low] - self.probes[high])
+            is_near = gap <= _NEAR_GAP * self.metric.tolerance
+            return (_ERROR_BETWEEN if is_near else _ERROR_FAR_BETWEEN) * distance
         reach = min(abs(number - low), abs(number - high)) / max(self.scale.step, high - low)
         return _ERROR_ONE_SIDE * distance * max(1.0, reach)
 

@@ -1,8 +1,8 @@
 """The size of a whole film's picture from its samples. Pure.
 
 A sample begins with a keyframe that the film does not have there, so first pictures are counted
-apart: the film gets as many of them as its keyframe interval and its cuts call for. What the rest
-needs goes along with what the source needs there, which is known for the whole film.
+apart: the film gets as many of them as its keyframe interval and its cuts call for. Each piece of
+the rest needs what the sample most like it needs, more or less as the source needs there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from transcode.encoders.options import KEYFRAME_INTERVAL_S
+from transcode.quality.sampling import most_alike
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ SPREAD_FACTOR = 1.2
 LEAST_ERROR_SHARE = 0.05
 WHOLE_ERROR_SHARE = 0.02
 _MAX_ERROR_SHARE = 0.8
+# What twice the bytes of the source mean for the output, within likeness.
+SOURCE_EXPONENT = 0.8
+_MOST_FACTOR = 4.0
 # Of the logarithm of the bytes by step, against that of VMAF's curve: x265 halves in 6 of 51.
 USUAL_FALL = 0.77
 FAR_PROBES = 12.0
@@ -51,37 +55,38 @@ def expected_size(
     if is_whole:
         size = sum(s.start_bytes + s.rest_bytes for s in samples)
         return _ranged(size, WHOLE_ERROR_SHARE * size)
-    assert len(samples) >= 2
-    outs = [sample.rest_bytes / max(1, sample.count - 1) for sample in samples]
-    sources = [costs.of_range(s.first, s.count) / s.count for s in samples]
-    film_mean = costs.of_range(0, costs.frames) / costs.frames
-    slope = regression_slope(sources, outs)
-    per_frame = max(0.3 * min(outs), fmean(outs) + slope * (film_mean - fmean(sources)))
-    starts = fmean(sample.start_bytes for sample in samples)
-    forced = forced_keyframes_per_s(cuts_per_s(samples, frames_per_s)) / max(1.0, frames_per_s)
-    size = costs.frames * ((1 - forced) * per_frame + forced * starts)
-    rests = [
-        out - fmean(outs) - slope * (source - fmean(sources))
-        for out, source in zip(outs, sources, strict=True)
+    assert len(samples) >= 3
+    size = _by_likeness(samples, costs, frames_per_s)
+    others = [
+        _by_likeness([*samples[:n], *samples[n + 1 :]], costs, frames_per_s)
+        for n in range(len(samples))
     ]
-    error = costs.frames * _standard_error(rests) * _t_value(len(samples))
+    error = _jackknife_error(others) * _t_value(len(samples))
     return _ranged(size, math.hypot(SPREAD_FACTOR * error, LEAST_ERROR_SHARE * size))
 
 
-def regression_slope(sources: Sequence[float], outs: Sequence[float]) -> float:
-    """Bytes of the output by byte of the source, held between none and proportional.
+def _by_likeness(samples: Sequence[SampleScore], costs: Costs, frames_per_s: float) -> float:
+    """Each piece of the film needs what the sample most like it needs, by the source's bytes."""
+    length = samples[0].count
+    outs = [sample.rest_bytes / max(1, sample.count - 1) for sample in samples]
+    sources = [costs.of_range(s.first, s.count) / s.count for s in samples]
+    nearest = most_alike(costs, [sample.first for sample in samples], length)
+    rest = 0.0
+    for piece, n in enumerate(nearest):
+        first = piece * length
+        pictures = min(length, costs.frames - first)
+        here = costs.of_range(first, length) / pictures
+        factor = (here / sources[n]) ** SOURCE_EXPONENT if sources[n] and here else 1.0
+        rest += pictures * outs[n] * min(_MOST_FACTOR, factor)
+    starts = fmean(sample.start_bytes for sample in samples)
+    forced = forced_keyframes_per_s(cuts_per_s(samples, frames_per_s)) / max(1.0, frames_per_s)
+    return (1 - forced) * rest + forced * costs.frames * starts
 
-    Drawn towards proportional where few samples say little (as if there were two more).
-    """
-    mean_source, mean_out = fmean(sources), fmean(outs)
-    ratio = mean_out / mean_source if mean_source else 0.0
-    pairs = list(zip(sources, outs, strict=True))
-    spread = sum((s - mean_source) ** 2 for s, _out in pairs)
-    if spread <= 0:
-        return ratio
-    common = sum((s - mean_source) * (o - mean_out) for s, o in pairs)
-    share = len(pairs) / (len(pairs) + 2)
-    return min(1.5 * ratio, max(0.0, share * common / spread + (1 - share) * ratio))
+
+def _jackknife_error(others: Sequence[float]) -> float:
+    """The standard error, by what the estimate would be without each of the samples."""
+    mean, number = fmean(others), len(others)
+    return math.sqrt((number - 1) / number * sum((other - mean) ** 2 for other in others))
 
 
 def cuts_per_s(samples: Sequence[SampleScore], frames_per_s: float) -> float:
@@ -97,14 +102,8 @@ def forced_keyframes_per_s(cuts: float) -> float:
     return cuts / -math.expm1(-cuts * KEYFRAME_INTERVAL_S) - cuts
 
 
-def _standard_error(rests: Sequence[float]) -> float:
-    """Of a mean; one degree is spent on the mean, one on the slope."""
-    degrees = max(1, len(rests) - 2)
-    return math.sqrt(sum(rest**2 for rest in rests) / degrees / len(rests))
-
-
 def _t_value(samples: int) -> float:
-    degrees = max(1, samples - 2)
+    degrees = max(1, samples - 1)
     return _T_90[degrees - 1] if degrees <= len(_T_90) else _T_90_MANY
 
 

@@ -195,6 +195,23 @@ def summed_up(
                 keyframes=sum(ticks in keys for ticks in pts),
             )
         )
-    seen = scores[1:] or scores
-    assert all(math.isfinite(score) for score in seen)
-    return Probe(crf, fmean(seen), percentile(seen, 5), tuple(samples), round(seconds, 2))
+    weights = [
+        sample.weight / count
+        for sample, count in zip(reference.samples, reference.counts, strict=True)
+        for _picture in range(count)
+    ]
+    seen = list(zip(scores[1:] or scores, weights[1:] or weights, strict=True))
+    assert all(math.isfinite(score) for score, _weight in seen)
+    mean = sum(score * weight for score, weight in seen) / sum(weight for _score, weight in seen)
+    return Probe(crf, mean, weighted_percentile(seen, 5), tuple(samples), round(seconds, 2))
+
+
+def weighted_percentile(scored: Sequence[tuple[float, float]], share_pct: float) -> float:
+    """The lowest score that, with all below it, makes up that share of the weights."""
+    ordered = sorted(scored)
+    wanted = sum(weight for _score, weight in ordered) * share_pct / 100
+    for score, weight in ordered:
+        wanted -= weight
+        if wanted <= 1e-12:
+            return score
+    return ordered[-1][0]

@@ -38,7 +38,7 @@ def make(target: float = 95, guess: float = 23, scale: Scale = SCALE) -> Search:
     return Search(scale, vmaf_metric(0.155), target, guess)
 
 
-def test_a_good_guess_needs_one_probe():
+def test_a_good_guess_needs_one_probe() -> None:
     search = make(guess=22.5)
     found = run(search, curve(23, 0.155))
     assert len(search.probes) == 1
@@ -49,7 +49,7 @@ def test_a_good_guess_needs_one_probe():
 @pytest.mark.parametrize("middle", [14, 20, 27, 36, 44])
 @pytest.mark.parametrize("steepness", [0.08, 0.155, 0.25])
 @pytest.mark.parametrize("target", [85.0, 93.0, 97.0])
-def test_any_film_is_met_within_a_few_probes(middle, steepness, target):
+def test_any_film_is_met_within_a_few_probes(middle, steepness, target) -> None:
     search, score = make(target), curve(middle, steepness)
     found = run(search, score)
     best, worst = score(SCALE.best), score(SCALE.worst)
@@ -65,7 +65,7 @@ def test_any_film_is_met_within_a_few_probes(middle, steepness, target):
     assert target - 0.3 <= score(found.number) <= target + 0.5 + one_step
 
 
-def test_most_films_need_at_most_four_probes():
+def test_most_films_need_at_most_four_probes() -> None:
     rng = random.Random(7)
     counts = []
     for _ in range(200):
@@ -76,7 +76,7 @@ def test_most_films_need_at_most_four_probes():
     assert sum(counts) / len(counts) < 3.2
 
 
-def test_a_target_above_what_the_source_allows_is_unreachable_and_says_the_best():
+def test_a_target_above_what_the_source_allows_is_unreachable_and_says_the_best() -> None:
     search = make(target=99)
     found = run(search, lambda crf: 97.4 - 0.1 * crf)
     assert isinstance(found, Unreachable)
@@ -84,12 +84,12 @@ def test_a_target_above_what_the_source_allows_is_unreachable_and_says_the_best(
     assert found.score == pytest.approx(96.6)
 
 
-def test_a_film_that_never_gets_worse_ends_at_the_worst_number():
+def test_a_film_that_never_gets_worse_ends_at_the_worst_number() -> None:
     found = run(make(), lambda _crf: 100.0)
     assert found == Reached(SCALE.worst, 100.0, is_probed=True)
 
 
-def test_a_noisy_curve_still_ends():
+def test_a_noisy_curve_still_ends() -> None:
     rng = random.Random(3)
     for _ in range(100):
         score = curve(rng.uniform(15, 35), 0.15)
@@ -97,7 +97,7 @@ def test_a_noisy_curve_still_ends():
         assert isinstance(found, Reached)
 
 
-def test_numbers_stay_on_the_steps_and_round_to_the_better_side():
+def test_numbers_stay_on_the_steps_and_round_to_the_better_side() -> None:
     scale = Scale(10, 63, 1)
     assert scale.fit(30.99) == 30
     assert scale.fit(99) == 63
@@ -107,14 +107,14 @@ def test_numbers_stay_on_the_steps_and_round_to_the_better_side():
     assert found.number == int(found.number)
 
 
-def test_xpsnr_is_searched_in_decibels():
+def test_xpsnr_is_searched_in_decibels() -> None:
     search = Search(SCALE, xpsnr_metric(0.4), 40.0, 24)
     found = run(search, lambda crf: 50 - 0.38 * crf)
     assert isinstance(found, Reached)
     assert 39.85 <= 50 - 0.38 * found.number <= 40.4
 
 
-def test_probes_known_from_before_are_used_and_cost_nothing():
+def test_probes_known_from_before_are_used_and_cost_nothing() -> None:
     score = curve(24, 0.15)
     search = make()
     search.probes.update({22.0: score(22), 26.0: score(26)})
@@ -122,6 +122,6 @@ def test_probes_known_from_before_are_used_and_cost_nothing():
     assert isinstance(search.outcome(), Reached)
 
 
-def test_a_number_outside_the_scale_is_not_recorded():
+def test_a_number_outside_the_scale_is_not_recorded() -> None:
     with pytest.raises(AssertionError):
         make().record(52, 90)

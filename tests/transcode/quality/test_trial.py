@@ -1,0 +1,164 @@
+"""How samples are encoded and scored, without running anything."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from library.media_info import HdrKind
+from tests.transcode.encode import films
+from tests.transcode.quality.films import film
+from transcode.presets.spec import PresetSpec, VideoRule
+from transcode.quality import words
+from transcode.quality.bias import best_number, habits, usual_quality
+from transcode.quality.cache import settings_key
+from transcode.quality.reference import Reference
+from transcode.quality.sampling import Sample
+from transcode.quality.search import Unreachable
+from transcode.quality.trial import (
+    TrialFailed,
+    read_scores,
+    sample_argv,
+    score_argv,
+    summed_up,
+    weighted_percentile,
+    weighted_xpsnr,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transcode.planning.model import Plan
+
+SAMPLES = (Sample(0, 3, 0.25), Sample(100, 3, 0.75))
+
+
+def plan(spec: PresetSpec | None = None, **picture: Any) -> Plan:
+    info = films.film(films.video(**picture))
+    return films.plan_for(info, spec or PresetSpec(video=VideoRule(crf=22)))
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Reference:
+    return Reference(tmp_path, SAMPLES, (3, 3), Fraction(24000, 1001))
+
+
+def test_a_sample_is_encoded_by_the_options_of_the_job_and_no_filter_twice(
+    reference: Reference,
+) -> None:
+    scaled = plan(PresetSpec(video=VideoRule(crf=22, max_resolution=720)))
+    argv = sample_argv(reference, scaled)
+    assert scaled.video is not None
+    assert scaled.video.filters
+    assert "-filter:v:0" not in argv
+    assert argv[argv.index("-crf:v:0") + 1] == "22"
+    assert argv[argv.index("-r") + 1] == "24000/1001"
+    left_out = {"-filter:v:0", ",".join(scaled.video.filters)}
+    assert set(scaled.video_options) - left_out <= set(argv)
+
+
+def test_what_uploads_pictures_to_a_device_stays(reference: Reference) -> None:
+    base = plan(PresetSpec(video=VideoRule(crf=22, max_resolution=720)))
+    assert base.video is not None
+    chain = ",".join(base.video.filters)
+    options = [f"{o},format=nv12,hwupload" if o == chain else o for o in base.output_options]
+    device = ("-vaapi_device", "/dev/dri/renderD128")
+    argv = sample_argv(
+        reference, replace(base, output_options=tuple(options), input_options=device)
+    )
+    assert argv[argv.index("-filter:v:0") + 1] == "format=nv12,hwupload"
+    assert argv.index("-vaapi_device") < argv.index("-f")
+
+
+def test_samples_carry_no_metadata_of_single_pictures(reference: Reference) -> None:
+    base = plan()
+    argv = sample_argv(
+        reference, replace(base, output_options=("-dolbyvision:v:0", "1", *base.output_options))
+    )
+    assert argv[argv.index("-dolbyvision:v:0") + 1] == "0"
+
+
+def test_both_sides_are_numbered_alike_and_scored_by_the_model_of_their_size(
+    reference: Reference,
+) -> None:
+    graph = " ".join(score_argv(reference, plan(), "vmaf"))
+    assert graph.count("settb=1/25,setpts=N,setparams=range=tv") == 2
+    assert "vmaf_v0.6.1" in graph
+    large = plan(width=3840, height=2160)
+    assert "vmaf_4k_v0.6.1" in " ".join(score_argv(reference, large, "vmaf"))
+    assert "xpsnr=stats_file" in " ".join(score_argv(reference, plan(), "xpsnr"))
+
+
+def test_scores_and_bytes_are_summed_by_sample_and_weighted(reference: Reference) -> None:
+    encoded = replace(film([900, 10, 20, 800, 30, 400]), video_keys=array("q", [0, 120, 200]))
+    probe = summed_up(22, [50.0, 90, 92, 70, 80, 75], encoded, reference, seconds=1.0)
+    first, second = probe.samples
+    assert (first.start_bytes, first.rest_bytes, first.keyframes) == (900, 30, 0)
+    assert (second.start_bytes, second.rest_bytes, second.keyframes) == (800, 430, 1)
+    assert first.score == 91  # the first picture of all has no motion score
+    assert probe.mean == pytest.approx((0.25 * (90 + 92) + 0.75 * (70 + 80 + 75)) / 2.75)
+    assert probe.p5 == 70
+
+
+def test_rare_scenes_weigh_little_in_the_low_percentile() -> None:
+    assert weighted_percentile([(50.0, 0.01), (90.0, 0.5), (95.0, 0.49)], 5) == 90.0
+    assert weighted_percentile([(50.0, 0.06), (90.0, 0.5), (95.0, 0.44)], 5) == 50.0
+
+
+def test_luma_counts_four_times_and_equal_planes_are_finite() -> None:
+    line = "n:    1  XPSNR y: 40.0000  XPSNR u: 43.0000  XPSNR v: 46.0000"
+    assert weighted_xpsnr(line) == pytest.approx((160 + 43 + 46) / 6)
+    assert weighted_xpsnr("n: 1  XPSNR y: inf  XPSNR u: inf  XPSNR v: inf") == 60.0
+
+
+def test_scores_that_cannot_be_read_are_a_failure_in_words(tmp_path: Path) -> None:
+    with pytest.raises(TrialFailed, match="cannot be read"):
+        read_scores(tmp_path / "none.log", "vmaf")
+
+
+def test_the_key_of_the_cache_knows_all_options_but_the_crf() -> None:
+    def key(spec: PresetSpec, samples: tuple[Sample, ...] = SAMPLES, metric: str = "vmaf") -> str:
+        return settings_key(plan(spec), samples, metric, "-crf")
+
+    base = key(PresetSpec(video=VideoRule(crf=22)))
+    assert key(PresetSpec(video=VideoRule(crf=30))) == base
+    others = (
+        key(PresetSpec(video=VideoRule(crf=22, speed="fast"))),
+        key(PresetSpec(video=VideoRule(crf=22, max_resolution=720))),
+        key(PresetSpec(video=VideoRule(encoder="x264", crf=22))),
+        key(PresetSpec(video=VideoRule(crf=22)), (Sample(0, 4),)),
+        key(PresetSpec(video=VideoRule(crf=22)), metric="xpsnr"),
+    )
+    assert len({base, *others}) == 6
+
+
+def test_the_space_of_the_comparison_is_said() -> None:
+    sdr = plan()
+    assert sdr.video is not None
+    assert words.model_name(sdr, "vmaf") == "vmaf_v0.6.1"
+    color = replace(sdr.video.color, hdr=HdrKind.HDR10.value)
+    hdr = replace(sdr, video=replace(sdr.video, color=color))
+    assert words.model_name(hdr, "vmaf") == "vmaf_v0.6.1, compared as hdr10"
+    mapped = replace(sdr, video=replace(sdr.video, filters=("tonemap=tonemap=hable",)))
+    assert words.model_name(mapped, "vmaf").endswith("both sides tone-mapped")
+
+
+def test_a_target_that_cannot_be_reached_says_the_best_and_what_to_do() -> None:
+    text = words.unreachable("x265 (HEVC)", 98, "vmaf", Unreachable(8, 96.214))
+    assert "VMAF 98 cannot be reached" in text
+    assert "VMAF 96.21" in text
+    assert "lower target" in text
+
+
+def test_first_guesses_follow_target_size_and_encoder() -> None:
+    x265 = habits("libx265", (1, 51))
+    assert usual_quality(x265, 90, 1080, "vmaf") > usual_quality(x265, 95, 1080, "vmaf")
+    assert usual_quality(x265, 95, 2160, "vmaf") > usual_quality(x265, 95, 360, "vmaf")
+    assert usual_quality(x265, 42, 1080, "xpsnr") < usual_quality(x265, 38, 1080, "xpsnr")
+    wide = habits("av1_vaapi", (1, 255))
+    assert 100 < usual_quality(wide, 95, 1080, "vmaf") < 180
+    assert best_number((1, 51)) == 8
