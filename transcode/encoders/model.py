@@ -59,6 +59,7 @@ class VideoEncoder:
     private_options: Callable[[EncodeRequest], tuple[str, ...]]
     api: str = SOFTWARE  # nvenc, qsv, vaapi, amf, videotoolbox
     title: str = ""  # for people: "NVENC HEVC"
+    params_option: str = ""  # takes the encoder's own "name=value:name=value"
     speed_option: str = "-preset"  # "": it has one speed only
     more_quality_options: tuple[str, ...] = ()  # that take the same value
     # Options that must stand beside the quality, so that it is the quality that rules.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from transcode.encoders import extra_options
+
 if TYPE_CHECKING:
     from transcode.encoders.model import EncodeRequest, VideoEncoder
 
@@ -32,4 +34,17 @@ def video_options(encoder: VideoEncoder, request: EncodeRequest) -> tuple[str, .
     options += ["-g:v:0", str(max(1, round(request.frame_rate * KEYFRAME_INTERVAL_S)))]
     if encoder.mp4_tag and request.container == "mp4":
         options += ["-tag:v:0", encoder.mp4_tag]
-    return (*options, *encoder.private_options(request))
+    options += encoder.private_options(request)
+    extra = extra_options.parse(encoder.family, rule.extra_options)
+    return extra_options.with_extra_options(encoder, options, extra)
+
+
+def pass_options(encoder: VideoEncoder, number: int, stats_path: str) -> tuple[str, ...]:
+    """For the first or second of two passes, beside the video's options; added at run time.
+
+    All software encoders of the bundled ffmpeg take them (tried); they write `<stats_path>-0.log`
+    and one more beside it. The first pass writes nothing else that is needed.
+    """
+    if encoder.is_hardware:
+        raise ValueError(f"{encoder.title} does not encode in two passes.")
+    return ("-pass:v:0", str(number), "-passlogfile:v:0", stats_path)

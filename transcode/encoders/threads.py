@@ -44,9 +44,10 @@ def with_threads(
         return tuple(video_options)
     if encoder.family == "x265":
         extra = f"pools={threads}:frame-threads={_frame_threads(threads)}"
-        return _with_params(video_options, "-x265-params:v:0", extra)
+        return _with_params(video_options, f"{encoder.params_option}:v:0", extra)
     if encoder.family == "svtav1":
-        return _with_params(video_options, "-svtav1-params:v:0", f"lp={_parallel_level(threads)}")
+        extra = f"lp={_parallel_level(threads)}"
+        return _with_params(video_options, f"{encoder.params_option}:v:0", extra)
     return (*video_options, "-threads:v:0", str(threads))
 
 
