@@ -21,6 +21,7 @@ COLOR = Verdict(9, "colour", "verify_colour")
 
 # Matroska stores the display's values as floats, HEVC in fixed steps: the last digit may move.
 DISPLAY_STEPS = 2
+LIMITED_RANGE = "tv"
 _LIMIT = "as planned"
 
 
@@ -83,7 +84,8 @@ def _problems(expected: ExpectedColor, video: VideoStream, size: tuple[int, int]
     if video.bit_depth != expected.bit_depth:
         yield f"{video.bit_depth} bits, not {expected.bit_depth}"
     for name, found, wanted in (
-        ("range", video.color_range, expected.color_range),
+        # What says nothing is shown as "tv" everywhere; MP4 has no place for it alone.
+        ("range", video.color_range or LIMITED_RANGE, expected.color_range),
         ("primaries", video.color_primaries, expected.color_primaries),
         ("transfer", video.color_transfer, expected.color_transfer),
         ("matrix", video.color_space, expected.color_space),

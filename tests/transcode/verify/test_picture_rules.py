@@ -11,10 +11,11 @@ import pytest
 from library.media_info import HdrKind
 from library.probing.probe import probe_file
 from tests.dynamic_hdr import make_dolby_vision, make_hdr10_plus, side_data
-from tests.media import make_clip
+from tests.media import make_clip, suffix_of
 from tests.transcode.verify.pairs import encode_by_preset, ffmpeg
 from tests.transcode.verify.walk import failed_rungs
 from transcode.planning.borders import Borders, CropBox
+from transcode.planning.chromecast import Verdict, judge_for_chromecast
 from transcode.planning.packet_index import read_packet_index
 from transcode.presets.spec import AudioRule, PresetSpec, VideoRule
 
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
     from tests.transcode.verify.pairs import Pair
 
 pytestmark = pytest.mark.ffmpeg
+CHROMECAST = PresetSpec(
+    container="mp4",
+    video=VideoRule(
+        encoder="x264",
+        crf=20,
+        speed="fastest",
+        bit_depth=8,
+        hdr="tone_map",
+        profile="high",
+        level="4.1",
+    ),
+    audio=AudioRule(codec="aac", max_channels=2, keep_lossless=False),
+    skip_if_chromecast_ready=True,
+    min_saving_pct=-200,
+    min_vmaf_mean=0,
+    min_vmaf_p5=0,
+)
 DYNAMIC = {"DOVI_METADATA", "DOVI_RPU_BUFFER", "DYNAMIC_HDR_PLUS"}
 
 
@@ -121,3 +139,23 @@ def test_an_added_stereo_track_and_converted_sound_pass_the_ladder(tmp_path: Pat
     assert failed_rungs(pair) == {}
     found = probe_file(bytes(pair.output)).audio
     assert [(a.codec, a.channels) for a in found] == [("ac3", 6), ("opus", 2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "actions"),
+    [
+        ("h264_mkv", ["copy", "copy"]),
+        ("two_audio", ["copy", "encode", "copy"]),
+        ("interlaced", ["encode", "encode"]),
+        ("hevc_hdr10", ["encode", "encode"]),
+    ],
+)
+def test_what_is_made_for_chromecast_plays_there(
+    tmp_path: Path, kind: str, actions: list[str]
+) -> None:
+    source = make_clip(kind, tmp_path / f"film{suffix_of(kind)}", crf=12)
+    pair = encode_by_preset(source, tmp_path, CHROMECAST)
+    assert [s.action.value for s in pair.prepared.plan.kept] == actions
+    assert failed_rungs(pair) == {}
+    after = probe_file(bytes(pair.output))
+    assert judge_for_chromecast(after).verdict == Verdict.PLAYS
