@@ -190,7 +190,7 @@ def _keep_probes(film: FilmSource, speed: str) -> None:
         measure = lambda: trial.try_quality(reference, plan, metric, **calls).to_json()  # noqa: E731
         return Probe.from_json(_kept(name, measure))
 
-    find.try_quality = kept
+    find.try_quality = kept  # type: ignore[attr-defined]  # not exported, replaced here only
 
 
 def whole_probe(film: FilmSource, crf: float) -> Probe:

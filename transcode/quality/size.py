@@ -53,8 +53,8 @@ def expected_size(
 ) -> SizeRange:
     """From one probe. `costs` are the source's bytes by picture."""
     if is_whole:
-        size = sum(s.start_bytes + s.rest_bytes for s in samples)
-        return _ranged(size, WHOLE_ERROR_SHARE * size)
+        whole = float(sum(s.start_bytes + s.rest_bytes for s in samples))
+        return _ranged(whole, WHOLE_ERROR_SHARE * whole)
     assert len(samples) >= 3
     size = _by_likeness(samples, costs, frames_per_s)
     others = [

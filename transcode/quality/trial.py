@@ -130,7 +130,9 @@ def score_argv(reference: Reference, plan: Plan, metric: str) -> list[str]:
     pix_fmt = geometry_of(plan).scored_format
     chain = f"settb=1/25,setpts=N,setparams=range=tv,format=pix_fmts={pix_fmt}"
     graph = f"[0:v:0]{chain}[r];[1:v:0]{chain}[d];[d][r]{_scorer(plan, metric)}[out]"
-    encoded = guarded_input(reference.folder / ENCODED_NAME, options=("-noautorotate",))
+    encoded = guarded_input(
+        os.fsencode(reference.folder / ENCODED_NAME), options=("-noautorotate",)
+    )
     return [
         *ffmpeg_argv(loglevel="level+error"),
         *reference.input(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import av
@@ -32,8 +32,6 @@ from transcode.verify.vmaf_graph import FilmSide, Window
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pytest_django.fixtures import SettingsWrapper
 
 
 def window(first: int, *scores: float, count: int | None = None) -> WindowScore:
@@ -76,7 +74,7 @@ def test_the_curve_is_in_seconds_of_the_film_and_never_too_long() -> None:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, settings: SettingsWrapper) -> Path:
+def data_dir(tmp_path: Path, settings: Any) -> Path:
     settings.DATA_DIR = tmp_path / "data"
     return tmp_path / "data"
 

@@ -1,7 +1,10 @@
+"""The search itself, on curves of VMAF."""
+
 from __future__ import annotations
 
 import math
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,10 +18,13 @@ from transcode.quality.search import (
     xpsnr_metric,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SCALE = Scale(8, 51, 0.5)
 
 
-def curve(middle: float, steepness: float):
+def curve(middle: float, steepness: float) -> Callable[[float], float]:
     """VMAF as x265 gives it: near 100 at the top, falling faster and faster."""
 
     def score(crf: float) -> float:
@@ -27,7 +33,7 @@ def curve(middle: float, steepness: float):
     return score
 
 
-def run(search: Search, score) -> Reached | Unreachable:
+def run(search: Search, score: Callable[[float], float]) -> Reached | Unreachable:
     while (number := search.next_number()) is not None:
         search.record(number, score(number))
         assert len(search.probes) <= MAX_PROBES
@@ -49,7 +55,9 @@ def test_a_good_guess_needs_one_probe() -> None:
 @pytest.mark.parametrize("middle", [14, 20, 27, 36, 44])
 @pytest.mark.parametrize("steepness", [0.08, 0.155, 0.25])
 @pytest.mark.parametrize("target", [85.0, 93.0, 97.0])
-def test_any_film_is_met_within_a_few_probes(middle, steepness, target) -> None:
+def test_any_film_is_met_within_a_few_probes(
+    middle: float, steepness: float, target: float
+) -> None:
     search, score = make(target), curve(middle, steepness)
     found = run(search, score)
     best, worst = score(SCALE.best), score(SCALE.worst)

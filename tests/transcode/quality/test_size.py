@@ -18,7 +18,9 @@ from transcode.quality.size import (
 )
 
 
-def sample(first: int, rest: int, *, start: int = 20_000, count: int = 50, keyframes: int = 0):
+def sample(
+    first: int, rest: int, *, start: int = 20_000, count: int = 50, keyframes: int = 0
+) -> SampleScore:
     return SampleScore(first, count, 95.0, 92.0, start, rest, keyframes)
 
 
