@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from transcode.models import JobAttempt, JobStatus
 from transcode.pages.access import get_job, read_operation_id
+from transcode.pages.chunk_map import read_chunk_map
 from transcode.pages.job_log import log_file, read_log_tail
 from transcode.pages.job_page import failure_text, read_job_page
 from transcode.pages.job_words import (
@@ -116,6 +117,7 @@ def _live_context(job: Job) -> dict[str, object]:
         "is_running": job.status == JobStatus.RUNNING,
         "is_swapping": is_swap_running(job),
         "percent": shown_percent(job.phase, job.progress_pct),
+        "chunk_map": read_chunk_map(job),
         "doing": phase_word(job.phase),
         "eta_s": live_parts.etas.shown(job.pk, job.phase, job.progress_pct, job.eta_s),
         "version": version_of((*shown, job.cancel_requested_at)),
