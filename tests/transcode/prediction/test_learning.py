@@ -62,9 +62,9 @@ def test_films_of_another_source_codec_are_not_like_this_one() -> None:
 
 
 def test_other_source_codecs_steady_a_small_group() -> None:
-    own = {("x265", "h264", 1080, "crf22"): tally(1.0, 3)}
+    own: dict[tuple[str | int, ...], Tally] = {("x265", "h264", 1080, "crf22"): tally(1.0, 3)}
     alone = lesson_of(own)
-    beside = lesson_of(own | {("x265", "mpeg2video", 576, "crf22"): tally(0.5, 50)})
+    beside = lesson_of({**own, ("x265", "mpeg2video", 576, "crf22"): tally(0.5, 50)})
     assert alone is not None and beside is not None
     assert beside.log_factor < alone.log_factor
 
