@@ -30,6 +30,8 @@ _STEREO_CODECS = frozenset({"aac", "opus"})
 _AC3_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
 # Gaps in the source's times are filled with silence; without it the sound would move forward.
 _KEEP_TIMES = "aresample=async=1"
+# Moves nothing in time (measured): its look-ahead is taken off again.
+_LIMITER = "alimiter=limit=0.97:level=disabled:latency=enabled"
 _LOSSLESS_TARGETS = frozenset({"flac"})
 # A codec's run-in is shorter.
 MAX_HIDDEN_S = 0.1
@@ -108,18 +110,29 @@ def _add(
     options = [f"-c:{number}", stream.encoder]
     if bit_rate is not None:
         options += [f"-b:{number}", f"{bit_rate}k"]
-    filters = _KEEP_TIMES
-    if treatment.layout.name:
-        filters += f",aformat=channel_layouts={treatment.layout.name}"
+    is_mixed_down = treatment.layout.channels < track.channels
+    filters = sound_filters(treatment.layout, is_mixed_down=is_mixed_down)
     draft.keep(stream, *options, f"-filter:{number}", filters)
     if not is_extra:
         draft.losses += _conversion_losses(track, treatment)
-    if treatment.layout.channels < track.channels:
+    if is_mixed_down:
         draft.notes.append(
             f"Audio track {track.index} is mixed down from {track.channels} to"
             f" {treatment.layout.channels} channels: centre and surround go to the remaining"
-            " speakers at −3 dB, the LFE channel is left out where there is none for it."
+            " speakers at −3 dB, the LFE channel is left out where there is none for it, peaks are"
+            " held below full scale."
         )
+
+
+def sound_filters(layout: SpeakerLayout, *, is_mixed_down: bool) -> str:
+    """In floats the mix keeps the loudness of speech, and may exceed full scale: hence the limiter.
+    In whole numbers ffmpeg would turn everything down by up to 8 dB (measured)."""
+    if not layout.name:
+        return _KEEP_TIMES
+    if not is_mixed_down:
+        return f"{_KEEP_TIMES},aformat=channel_layouts={layout.name}"
+    mixed = f"aformat=sample_fmts=fltp:channel_layouts={layout.name}"
+    return f"{_KEEP_TIMES},{mixed},{_LIMITER}"
 
 
 def _treat(draft: Draft, track: AudioStream) -> _Treatment:

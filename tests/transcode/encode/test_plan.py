@@ -89,7 +89,9 @@ def test_the_whole_command_of_a_film_for_a_chromecast() -> None:
         *("-fps_mode:v:0", "passthrough", "-enc_time_base:v:0", "demux"),
         *("-disposition:0", "default"),
         *("-c:1", "aac", "-b:1", "160k"),
-        *("-filter:1", "aresample=async=1,aformat=channel_layouts=stereo"),
+        "-filter:1",
+        "aresample=async=1,aformat=sample_fmts=fltp:channel_layouts=stereo,"
+        "alimiter=limit=0.97:level=disabled:latency=enabled",
         *("-metadata:s:1", "language=eng", "-metadata:s:1", "title=Main", "-disposition:1", "0"),
         *("-max_muxing_queue_size", "4096", "-metadata", TAG),
         *("-movflags", "+faststart+use_metadata_tags", "-f", "mp4"),
