@@ -30,6 +30,7 @@ class SampleScore:
     start_bytes: int  # of its first picture: a keyframe that the film may not have there
     rest_bytes: int
     keyframes: int  # among the rest: the encoder saw a cut
+    weight: float = 1.0  # the share of the film that is like it
 
 
 @dataclass(frozen=True, slots=True)

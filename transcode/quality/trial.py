@@ -17,7 +17,7 @@ from transcode.encoding.process import run_ffmpeg
 from transcode.outcomes import JobFailed
 from transcode.planning.packet_index import read_packet_index
 from transcode.quality.found import Probe, SampleScore
-from transcode.verify.vmaf import percentile
+from transcode.verify.vmaf import percentile, weighted_mean, weighted_percentile
 from transcode.verify.vmaf_graph import Geometry
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ def summed_up(
                 start_bytes=sizes[0],
                 rest_bytes=sum(sizes[1:]),
                 keyframes=sum(ticks in keys for ticks in pts),
+                weight=sample.weight,
             )
         )
     weights = [
@@ -204,16 +205,5 @@ def summed_up(
     ]
     seen = list(zip(scores[1:] or scores, weights[1:] or weights, strict=True))
     assert all(math.isfinite(score) for score, _weight in seen)
-    mean = sum(score * weight for score, weight in seen) / sum(weight for _score, weight in seen)
-    return Probe(crf, mean, weighted_percentile(seen, 5), tuple(samples), round(seconds, 2))
-
-
-def weighted_percentile(scored: Sequence[tuple[float, float]], share_pct: float) -> float:
-    """The lowest score that, with all below it, makes up that share of the weights."""
-    ordered = sorted(scored)
-    wanted = sum(weight for _score, weight in ordered) * share_pct / 100
-    for score, weight in ordered:
-        wanted -= weight
-        if wanted <= 1e-12:
-            return score
-    return ordered[-1][0]
+    mean, low = weighted_mean(seen), weighted_percentile(seen, 5)
+    return Probe(crf, mean, low, tuple(samples), round(seconds, 2))

@@ -12,11 +12,12 @@ from library.media_info import HdrKind
 from transcode.verify.evidence import Verdict
 from transcode.verify.film_sides import Compared, output_side, source_side
 from transcode.verify.vmaf import VmafFailed, choose_windows, measure_vmaf
-from transcode.verify.vmaf_graph import Geometry
+from transcode.verify.vmaf_graph import Geometry, Window
 
 if TYPE_CHECKING:
     from library.media_info import VideoStream
     from transcode.planning.packet_index import PacketIndex
+    from transcode.quality.found import FoundQuality
     from transcode.verify.evidence import Evidence
     from transcode.verify.results import RungResult
     from transcode.verify.vmaf import VmafScore
@@ -80,11 +81,13 @@ def _measure(evidence: Evidence, video: VideoStream) -> VmafScore:
     )
     distorted = output_side(evidence.output_raw, video.index, evidence.after, output)
     ratio = reference.frames_per_source_frame
-    windows = choose_windows(
-        len(output.video_pts),
-        _frames_per_s(output),
-        cost=lambda f: reference.frames_to_decode(f // ratio) + distorted.frames_to_decode(f),
-    )
+    windows, weights = promised_windows(evidence.prepared.found, ratio, len(output.video_pts))
+    if not windows:
+        windows = choose_windows(
+            len(output.video_pts),
+            _frames_per_s(output),
+            cost=lambda f: reference.frames_to_decode(f // ratio) + distorted.frames_to_decode(f),
+        )
     score = measure_vmaf(
         reference,
         distorted,
@@ -94,10 +97,25 @@ def _measure(evidence: Evidence, video: VideoStream) -> VmafScore:
         threads=os.cpu_count() or 1,
         checkpoint=evidence.side.checkpoint,
         on_window=lambda n: evidence.note(8, "compares the picture", 100 * n / len(windows)),
+        weights=weights,
     )
     is_hdr = video.hdr != HdrKind.SDR
     evidence.compared = Compared(reference, distorted, score.windows, is_hdr)
     return _with_space(score, video)
+
+
+def promised_windows(
+    found: FoundQuality | None, ratio: int, frames: int
+) -> tuple[tuple[Window, ...], tuple[float, ...]]:
+    """A promise is measured where it was made: the windows and weights of the search's samples.
+
+    Nothing where no quality was searched for, or the output has other frames than the samples.
+    """
+    samples = found.samples if found is not None else ()
+    if not samples or (samples[-1].first + samples[-1].count) * ratio > frames:
+        return (), ()
+    windows = tuple(Window(s.first * ratio, s.count) for s in samples)
+    return windows, tuple(s.weight for s in samples)
 
 
 def _frames_per_s(index: PacketIndex) -> float:

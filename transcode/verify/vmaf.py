@@ -109,8 +109,11 @@ def measure_vmaf(
     threads: int,
     checkpoint: Callable[[], None] | None = None,
     on_window: Callable[[int], None] | None = None,
+    weights: Sequence[float] = (),
 ) -> VmafScore:
     """Score each window. Raises VmafFailed when no frames can be compared.
+
+    `weights`: the share of the film that each window stands for; () counts all frames alike.
 
     A window that comes out short, or out of step, is read again from earlier keyframes and at last
     by counting from the first frame: seeking is an optimisation, never an argument.
@@ -124,11 +127,34 @@ def measure_vmaf(
         )
     if not scores:
         raise VmafFailed("There are no frames to compare.")
-    frames = [value for score in scores for value in score.frames]
+    shares = weights or [len(score.frames) for score in scores]
+    frames = [
+        (value, share / len(score.frames))
+        for score, share in zip(scores, shares, strict=True)
+        for value in score.frames
+    ]
     method = f"{geometry.model}, {len(scores)} × {windows[0].count} frames by frame index"
     if len(scores) == 1 and windows[0].count == len(distorted.pts):
         method = f"{geometry.model}, all {windows[0].count} frames"
-    return VmafScore(fmean(frames), percentile(frames, 5), method, tuple(scores))
+    return VmafScore(weighted_mean(frames), weighted_percentile(frames, 5), method, tuple(scores))
+
+
+def weighted_mean(scored: Sequence[tuple[float, float]]) -> float:
+    """Of scores and their weights."""
+    return sum(score * weight for score, weight in scored) / sum(
+        weight for _score, weight in scored
+    )
+
+
+def weighted_percentile(scored: Sequence[tuple[float, float]], share_pct: float) -> float:
+    """The lowest score that, with all below it, makes up that share of the weights."""
+    ordered = sorted(scored)
+    wanted = sum(weight for _score, weight in ordered) * share_pct / 100
+    for score, weight in ordered:
+        wanted -= weight
+        if wanted <= 1e-9:
+            return score
+    return ordered[-1][0]
 
 
 def percentile(values: Sequence[float], share_pct: float) -> float:

@@ -100,9 +100,12 @@ def test_a_film_that_never_gets_worse_ends_at_the_worst_number() -> None:
 def test_a_noisy_curve_still_ends() -> None:
     rng = random.Random(3)
     for _ in range(100):
-        score = curve(rng.uniform(15, 35), 0.15)
-        found = run(make(), lambda crf, s=score: s(crf) + rng.uniform(-0.4, 0.4))
+        found = run(make(), _noisy(curve(rng.uniform(15, 35), 0.15), rng))
         assert isinstance(found, Reached)
+
+
+def _noisy(score: Callable[[float], float], rng: random.Random) -> Callable[[float], float]:
+    return lambda crf: score(crf) + rng.uniform(-0.4, 0.4)
 
 
 def test_numbers_stay_on_the_steps_and_round_to_the_better_side() -> None:

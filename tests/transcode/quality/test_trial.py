@@ -25,9 +25,9 @@ from transcode.quality.trial import (
     sample_argv,
     score_argv,
     summed_up,
-    weighted_percentile,
     weighted_xpsnr,
 )
+from transcode.verify.vmaf import weighted_percentile
 
 if TYPE_CHECKING:
     from pathlib import Path

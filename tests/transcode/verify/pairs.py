@@ -48,6 +48,7 @@ class HandPrepared:
     info: MediaInfo
     index: PacketIndex
     estimate: None = None
+    found: None = None
 
 
 @dataclass

@@ -13,6 +13,8 @@ from library.probing.probe import probe_file
 from tests.transcode.verify.pairs import X265, ffmpeg
 from transcode.encoding.process import FfmpegResult
 from transcode.planning.packet_index import read_packet_index
+from transcode.quality.found import FoundQuality, SampleScore
+from transcode.verify.quality_rung import promised_windows
 from transcode.verify.vmaf import (
     VmafFailed,
     VmafScore,
@@ -230,3 +232,15 @@ def test_a_log_that_makes_no_sense_gives_no_score(
     monkeypatch.setattr("transcode.verify.vmaf.run_ffmpeg", run)
     with pytest.raises(VmafFailed, match="log of libvmaf"):
         score(side(film), side(film), tmp_path, Window(0, 25))
+
+
+def test_a_promise_is_measured_where_it_was_made() -> None:
+    samples = tuple(SampleScore(n * 100, 50, 95.0, 93.0, 1, 1, 0, weight=0.5) for n in (1, 4))
+    found = FoundQuality(
+        24, 95.1, 92.0, "vmaf", "vmaf_v0.6.1", samples, 2, 9.0, False, 100, 90, 110, "Found."
+    )
+    windows, weights = promised_windows(found, 1, 1000)
+    assert windows == (Window(100, 50), Window(400, 50))
+    assert weights == (0.5, 0.5)
+    assert promised_windows(found, 1, 449) == ((), ())
+    assert promised_windows(None, 1, 1000) == ((), ())
