@@ -3,69 +3,46 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 
 from mediaflow.base.hours import split_hours
-from transcode.encoders import ENCODERS, H264_LEVELS
+from transcode.encoders.hardware import NOT_TRIED
+from transcode.pages.preset_groups import group_fields
+from transcode.pages.preset_labels import (
+    HDR_LABELS,
+    LEVELS,
+    PROFILES,
+    QUALITY_WAYS,
+    SUBTITLE_LABELS,
+    between,
+    choices,
+    crf_help,
+    encoder_choices,
+    hardware_rows,
+    option_rows,
+    target_help,
+)
 from transcode.presets import rules
+from transcode.presets.rules import VideoRule
 from transcode.presets.spec import PresetProblem, PresetSpec
+from transcode.presets.validation import (
+    AUDIO_RATE_RANGE_KBPS,
+    BIT_RATE_RANGE_KBPS,
+    CHANNELS_RANGE,
+    SAVING_RANGE_PCT,
+    VMAF_RANGE,
+)
 
 if TYPE_CHECKING:
     from django.forms.boundfield import BoundField
 
     from transcode.models import Preset
+    from transcode.pages.preset_groups import FieldGroup
+    from transcode.pages.preset_labels import EncoderRow, OptionRow
 
-_NOT_TRIED: Final = "hardware, not tried by us"
-LABELS: Final[dict[str, str]] = {
-    **{
-        e.family: f"{e.title} · {_NOT_TRIED}" if e.is_hardware else e.title
-        for e in ENCODERS.values()
-    },
-    "keep": "As the source",
-    "mkv": "Matroska (MKV)",
-    "mp4": "MP4",
-    "webm": "WebM",
-    "copy": "Copy, no re-encoding",
-    "fastest": "Fastest",
-    "fast": "Fast",
-    "medium": "Medium",
-    "slow": "Slow",
-    "slowest": "Slowest",
-    "aac": "AAC",
-    "opus": "Opus",
-    "ac3": "AC-3",
-    "eac3": "E-AC-3",
-    "flac": "FLAC",
-    "dts": "DTS",
-    "mp3": "MP3",
-    "drop": "Leave out",
-    "convert": "Convert where the container needs it",
-    "replace": "Replace the original",
-    "beside": "Write beside the original",
-    "tone_map": "Tone map to SDR",
-    "hdr10": "Dolby Vision and HDR10+ may become HDR10",
-    "vmaf": "VMAF",
-    "xpsnr": "XPSNR, in dB",
-    "never": "Never",
-    "allow": "Where it reaches the target",
-    "prefer": "Wherever it works",
-    "constant": "Make it even",
-    "auto": "Where it is safe",
-    "srt": "SubRip (SRT)",
-    "ass": "ASS",
-    "mov_text": "MP4 text",
-    "webvtt": "WebVTT",
-    "finish": "Finish the film",
-    "pause": "Pause it",
-    "hand_back": "Stop it and keep its chunks",
-}
-HDR_LABELS: Final = {"keep": "Keep, or skip the film"}
-SUBTITLE_LABELS: Final = {"keep": "Keep", **{k: LABELS[k] for k in ("drop", "convert")}}
-LEVELS: Final = ("", *H264_LEVELS)
-PROFILES: Final = ("", *rules.H264_PROFILES)
 # Left out of the form, these keep the rule's own default.
 _WORDS_WITH_DEFAULT: Final = frozenset(
     {
@@ -78,21 +55,39 @@ _WORDS_WITH_DEFAULT: Final = frozenset(
     }
 )
 LIST_FIELDS: Final = frozenset({"languages", "drop_titles", "hours"})
+NOT_OF_THE_SPEC: Final = frozenset({"name", "description", "quality_by"})
+# way -> its field; the words stand in preset_labels.QUALITY_WAYS
+QUALITY_FIELDS: Final = {
+    "crf": "video__crf",
+    "target": "video__target_vmaf",
+    "bit_rate": "video__bit_rate_kbps",
+}
+# What a preset that copies the picture says of everything else about it.
+_OF_A_COPY: Final[dict[str, Any]] = {
+    f"video__{name}": value for name, value in asdict(VideoRule(encoder="copy", crf=None)).items()
+}
 
 
-def _choices(
-    values: tuple[str, ...], labels: dict[str, str] | None = None
-) -> list[tuple[str, str]]:
-    words = LABELS | (labels or {})
-    return [(value, words.get(value, value or "–")) for value in values]
+def _integer(
+    label: str, limits: tuple[float, float], help_text: str, *, is_required: bool = True
+) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, help_text=help_text, required=is_required, widget=_number_input(limits, 1)
+    )
 
 
-def _integer(label: str, help_text: str = "", *, is_required: bool = True) -> forms.IntegerField:
-    return forms.IntegerField(label=label, help_text=help_text, required=is_required)
+def _number(
+    label: str, limits: tuple[float, float] | None, help_text: str, *, is_required: bool = True
+) -> forms.FloatField:
+    return forms.FloatField(
+        label=label, help_text=help_text, required=is_required, widget=_number_input(limits, "any")
+    )
 
 
-def _number(label: str, help_text: str = "", *, is_required: bool = True) -> forms.FloatField:
-    return forms.FloatField(label=label, help_text=help_text, required=is_required)
+def _number_input(limits: tuple[float, float] | None, step: object) -> forms.NumberInput:
+    """The browser's own arrows keep to the limits; what is allowed is decided by the spec."""
+    attrs = {"step": step} | ({"min": f"{limits[0]:g}", "max": str(limits[1])} if limits else {})
+    return forms.NumberInput(attrs=attrs)
 
 
 def _flag(label: str, help_text: str = "") -> forms.BooleanField:
@@ -110,7 +105,7 @@ def _choice(
     """Left out of a request (an older page, a script): the rule's own default."""
     return forms.ChoiceField(
         label=label,
-        choices=_choices(values, labels),
+        choices=choices(values, labels),
         help_text=help_text,
         required=False,
         initial=initial,
@@ -131,34 +126,36 @@ def _languages(label: str) -> forms.CharField:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FieldGroup:
-    label: str
-    slug: str
-    fields: list[BoundField]
-
-
 class PresetForm(forms.Form):
     """Names are those of the spec with `__` for the dot. `spec` is there after validation."""
 
     name = forms.CharField(label="Name", max_length=80)
     description = forms.CharField(label="Description", max_length=400, required=False)
 
-    video__encoder = forms.ChoiceField(label="Encoder", choices=_choices(rules.VIDEO_ENCODERS))
-    video__crf = _number(
-        "CRF", "Lower is better and larger. Give one of CRF, bit rate, target.", is_required=False
+    # Not of the spec: which of three fields counts. Left out (a script): one may be given.
+    quality_by = forms.ChoiceField(
+        label="How good", choices=QUALITY_WAYS, widget=forms.RadioSelect, required=False
     )
-    video__bit_rate_kbps = _integer("Bit rate, kb/s", is_required=False)
-    video__target_vmaf = _number(
-        "Target quality",
-        "The CRF that reaches it is searched for on samples of each film.",
+    video__encoder = forms.ChoiceField(label="Encoder", choices=encoder_choices())
+    video__crf = _number("CRF", None, crf_help(), is_required=False)
+    video__bit_rate_kbps = _integer(
+        "Bit rate, kb/s",
+        BIT_RATE_RANGE_KBPS,
+        f"{between(BIT_RATE_RANGE_KBPS, 'kb/s')}.",
         is_required=False,
     )
-    video__target_metric = _choice("Measured as", rules.TARGET_METRICS)
-    video__two_pass = _flag("Two passes", "With a bit rate.")
-    video__hardware = _choice("Use hardware", rules.HARDWARE_USE)
+    video__target_vmaf = _number("Target quality", None, target_help(), is_required=False)
+    video__target_metric = _choice(
+        "Measured as", rules.TARGET_METRICS, "XPSNR where VMAF says little, as with HDR."
+    )
+    video__two_pass = _flag("Two passes", "The first plans, the second encodes; software only.")
+    video__hardware = _choice(
+        "Hardware in place of software",
+        rules.HARDWARE_USE,
+        f"The hardware encoder of the same codec, {NOT_TRIED}.",
+    )
     video__speed = forms.ChoiceField(
-        label="Speed", choices=_choices(rules.SPEEDS), help_text="Slower is smaller."
+        label="Speed", choices=choices(rules.SPEEDS), help_text="Slower is smaller."
     )
     video__max_resolution = forms.TypedChoiceField(
         label="Largest resolution",
@@ -170,11 +167,13 @@ class PresetForm(forms.Form):
         coerce=int,
         choices=[(0, "As the source"), (8, "8-bit"), (10, "10-bit")],
     )
-    video__hdr = forms.ChoiceField(label="HDR", choices=_choices(rules.HDR_HANDLING, HDR_LABELS))
+    video__hdr = forms.ChoiceField(label="HDR", choices=choices(rules.HDR_HANDLING, HDR_LABELS))
     video__profile = forms.ChoiceField(
-        label="H.264 profile", choices=_choices(PROFILES), required=False
+        label="H.264 profile", choices=choices(PROFILES), required=False, help_text="x264 only."
     )
-    video__level = forms.ChoiceField(label="H.264 level", choices=_choices(LEVELS), required=False)
+    video__level = forms.ChoiceField(
+        label="H.264 level", choices=choices(LEVELS), required=False, help_text="x264 only."
+    )
     video__deinterlace = _flag("Deinterlace interlaced films")
     video__frame_rate = _choice(
         "Variable frame rate", rules.FRAME_RATES, labels={"keep": "Keep every picture's time"}
@@ -185,17 +184,23 @@ class PresetForm(forms.Form):
         "Encode in chunks", rules.CHUNKING, "A crash then costs a minute of film, not all of it."
     )
     video__extra_options = _words(
-        "More encoder options", "name=value name=value; only what cannot harm."
+        "More encoder options", "name=value name=value, of those in the list below."
     )
 
     audio__codec = forms.ChoiceField(
-        label="Codec", choices=_choices(rules.AUDIO_CODECS, {"copy": "Copy every track"})
+        label="Codec", choices=choices(rules.AUDIO_CODECS, {"copy": "Copy every track"})
     )
-    audio__bit_rate_kbps_per_channel = _integer("Bit rate per channel, kb/s")
-    audio__max_channels = _integer("Most channels", "0 keeps them.")
+    audio__bit_rate_kbps_per_channel = _integer(
+        "Bit rate per channel, kb/s",
+        AUDIO_RATE_RANGE_KBPS,
+        f"{between(AUDIO_RATE_RANGE_KBPS, 'kb/s')}.",
+    )
+    audio__max_channels = _integer(
+        "Most channels", CHANNELS_RANGE, f"{between(CHANNELS_RANGE)}; 0 keeps them."
+    )
     audio__copy_codecs = forms.MultipleChoiceField(
         label="Copy tracks that are already",
-        choices=_choices((*(c for c in rules.AUDIO_CODECS if c != "copy"), "dts", "mp3")),
+        choices=choices((*(c for c in rules.AUDIO_CODECS if c != "copy"), "dts", "mp3")),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
@@ -209,7 +214,7 @@ class PresetForm(forms.Form):
     audio__default_language = _words("Plays by default", "A language; empty keeps the flags.")
 
     subtitles__mode = forms.ChoiceField(
-        label="Subtitles", choices=_choices(rules.SUBTITLE_MODES, SUBTITLE_LABELS)
+        label="Subtitles", choices=choices(rules.SUBTITLE_MODES, SUBTITLE_LABELS)
     )
     subtitles__languages = _languages("Languages")
     subtitles__keep_forced = _flag("Keep forced subtitles", "Whatever their language.")
@@ -224,14 +229,16 @@ class PresetForm(forms.Form):
 
     min_saving_pct = _integer(
         "At least smaller by, %",
-        "Otherwise the original stays. Below 0: how much larger it may be.",
+        SAVING_RANGE_PCT,
+        f"{between(SAVING_RANGE_PCT, '%')}. Otherwise the original stays. Below 0: how much"
+        " larger it may be.",
     )
     is_vmaf_checked = _flag("Check the quality with VMAF")
-    min_vmaf_mean = _number("Lowest mean VMAF")
-    min_vmaf_p5 = _number("Lowest 5 % VMAF")
+    min_vmaf_mean = _number("Lowest mean VMAF", VMAF_RANGE, f"{between(VMAF_RANGE)}.")
+    min_vmaf_p5 = _number("Lowest 5 % VMAF", VMAF_RANGE, f"{between(VMAF_RANGE)}.")
 
-    container = forms.ChoiceField(label="Container", choices=_choices(rules.CONTAINERS))
-    output = forms.ChoiceField(label="Result", choices=_choices(rules.OUTPUT_MODES))
+    container = forms.ChoiceField(label="Container", choices=choices(rules.CONTAINERS))
+    output = forms.ChoiceField(label="Result", choices=choices(rules.OUTPUT_MODES))
     keep_chapters = _flag("Keep chapters")
     keep_attachments = _flag("Keep attachments", "Fonts, mostly.")
 
@@ -245,36 +252,24 @@ class PresetForm(forms.Form):
 
     def groups(self) -> list[FieldGroup]:
         """The spec's fields as the page shows them."""
-        by_prefix = {
-            "Video": self._bound("video__"),
-            "Audio": self._bound("audio__"),
-            "Subtitles": self._bound("subtitles__"),
-            "Size and quality": [
-                self[name]
-                for name in ("min_saving_pct", "is_vmaf_checked", "min_vmaf_mean", "min_vmaf_p5")
-            ],
-            "Output": [
-                self[name]
-                for name in (
-                    "container",
-                    "output",
-                    "keep_chapters",
-                    "keep_attachments",
-                    "skip_if_chromecast_ready",
-                )
-            ],
-            "Hours": [self[name] for name in ("hours", "at_hours_end")],
-        }
-        return [
-            FieldGroup(label, label.split()[0].lower(), rows) for label, rows in by_prefix.items()
-        ]
+        return group_fields(self, initial_values(None))
 
-    def _bound(self, prefix: str) -> list[BoundField]:
-        return [self[name] for name in self.fields if name.startswith(prefix)]
+    def hardware_rows(self) -> list[EncoderRow]:
+        return hardware_rows()
+
+    def option_rows(self) -> list[OptionRow]:
+        return option_rows()
+
+    def problems(self) -> list[tuple[BoundField, str]]:
+        """Each field that needs another value, with what is wrong, for the list on top."""
+        return [(self[name], " ".join(map(str, texts))) for name, texts in self.errors.items()
+                if name in self.fields]  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         """Build the spec; a problem of the spec becomes an error of its field."""
         values: dict[str, Any] = super().clean() or {}
+        if values.get("quality_by"):
+            self._keep_what_counts(values)
         if self.errors:
             return values
         try:
@@ -282,6 +277,21 @@ class PresetForm(forms.Form):
         except PresetProblem as problem:
             self.add_problem(problem)
         return values
+
+    def _keep_what_counts(self, values: dict[str, Any]) -> None:
+        """The page hides what the chosen way does not need; whatever is left there is no matter."""
+        is_copied = values.get("video__encoder") == "copy"
+        chosen = "" if is_copied else QUALITY_FIELDS[values["quality_by"]]
+        ignored = [name for name in QUALITY_FIELDS.values() if name != chosen]
+        if is_copied:
+            ignored = [n for n in self.fields if n.startswith("video__") and n != "video__encoder"]
+        for name in ignored:
+            self.errors.pop(name, None)
+            values[name] = _OF_A_COPY[name] if is_copied else None
+        if chosen != "video__bit_rate_kbps":
+            values["video__two_pass"] = False
+        if chosen and chosen not in self.errors and values.get(chosen) is None:
+            self.add_error(chosen, "It is missing: give a value, or choose another way.")
 
     def add_problem(self, problem: PresetProblem) -> None:
         """Show what the services refuse at the field it is about."""
@@ -293,7 +303,7 @@ def to_spec_json(values: dict[str, Any]) -> dict[str, Any]:
     """What the form's values say, as `PresetSpec.from_json` takes it."""
     raw: dict[str, Any] = {}
     for name, value in values.items():
-        if name in {"name", "description"}:
+        if name in NOT_OF_THE_SPEC:
             continue
         group, _, field = name.partition("__")
         inner = field or group
@@ -321,6 +331,7 @@ def initial_values(preset: Preset | None) -> dict[str, Any]:
     values: dict[str, Any] = {
         "name": preset.name if preset else "",
         "description": preset.description if preset else "",
+        "quality_by": _quality_by(spec),
     }
     for name, value in spec.to_json().items():
         if not isinstance(value, dict):
@@ -329,6 +340,16 @@ def initial_values(preset: Preset | None) -> dict[str, Any]:
         for field, inner in value.items():
             values[f"{name}__{field}"] = ", ".join(inner) if field in LIST_FIELDS else inner
     return values
+
+
+def _quality_by(spec: PresetSpec) -> str:
+    given = (way for way, name in QUALITY_FIELDS.items() if _video_value(spec, name) is not None)
+    return next(given, "crf")
+
+
+def _video_value(spec: PresetSpec, name: str) -> object:
+    value: object = getattr(spec.video, name.removeprefix("video__"))
+    return value
 
 
 class ImportForm(forms.Form):

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 # Targets outside cannot be meant: below, nobody would look at it; above, nothing gets smaller.
 TARGET_RANGES = {"vmaf": (50.0, 99.0), "xpsnr": (25.0, 60.0)}
+BIT_RATE_RANGE_KBPS = (50, 200_000)
+AUDIO_RATE_RANGE_KBPS = (16, 320)  # per channel
+CHANNELS_RANGE = (0, 8)
+SAVING_RANGE_PCT = (-200, 95)
+VMAF_RANGE = (0, 100)
 _NOTHING = VideoRule()
 _ENCODING_ONLY = (
     "max_resolution",
@@ -72,11 +77,18 @@ def _validate_numbers(spec: PresetSpec) -> None:
         raise PresetProblem("video.max_resolution", f"must be one of {allowed} (0: no cap).")
     if spec.video.bit_depth not in (0, 8, 10):
         raise PresetProblem("video.bit_depth", "must be 8, 10 or 0 (as the source).")
-    _between("audio.bit_rate_kbps_per_channel", spec.audio.bit_rate_kbps_per_channel, 16, 320)
-    _between("audio.max_channels", spec.audio.max_channels, 0, 8)
-    _between("min_saving_pct", spec.min_saving_pct, -200, 95)
-    _between("min_vmaf_mean", spec.min_vmaf_mean, 0, 100)
-    _between("min_vmaf_p5", spec.min_vmaf_p5, 0, 100)
+    for name, value, limits in (
+        (
+            "audio.bit_rate_kbps_per_channel",
+            spec.audio.bit_rate_kbps_per_channel,
+            AUDIO_RATE_RANGE_KBPS,
+        ),
+        ("audio.max_channels", spec.audio.max_channels, CHANNELS_RANGE),
+        ("min_saving_pct", spec.min_saving_pct, SAVING_RANGE_PCT),
+        ("min_vmaf_mean", spec.min_vmaf_mean, VMAF_RANGE),
+        ("min_vmaf_p5", spec.min_vmaf_p5, VMAF_RANGE),
+    ):
+        _between(name, value, *limits)
 
 
 def _validate_tracks(spec: PresetSpec) -> None:
@@ -161,7 +173,7 @@ def _validate_quality(video: VideoRule) -> None:
             title = encoder.title or encoder.family
             raise PresetProblem("video.crf", f"must be a whole number for {title}.")
     if video.bit_rate_kbps is not None:
-        _between("video.bit_rate_kbps", video.bit_rate_kbps, 50, 200_000)
+        _between("video.bit_rate_kbps", video.bit_rate_kbps, *BIT_RATE_RANGE_KBPS)
     if video.target_vmaf is not None:
         _between("video.target_vmaf", video.target_vmaf, *TARGET_RANGES[video.target_metric])
     if video.two_pass and video.bit_rate_kbps is None:

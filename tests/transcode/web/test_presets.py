@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +11,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from tests.transcode.web import rows
+from transcode.encoders import ENCODERS
 from transcode.models import JobStatus, Preset
-from transcode.pages.preset_form import PresetForm, initial_values
-from transcode.pages.preset_words import preset_words
-from transcode.presets.spec import PresetSpec
+from transcode.pages.preset_form import NOT_OF_THE_SPEC, PresetForm, initial_values
+from transcode.pages.preset_words import badges_of, preset_words
+from transcode.presets.builtin import BUILTIN_PRESETS
+from transcode.presets.spec import PresetSpec, VideoRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +50,7 @@ def test_every_field_of_the_spec_has_a_field_in_the_form() -> None:
     names = set()
     for name, value in PresetSpec().to_json().items():
         names |= {f"{name}__{inner}" for inner in value} if isinstance(value, dict) else {name}
-    assert names == set(PresetForm.base_fields) - {"name", "description"}
+    assert names == set(PresetForm.base_fields) - NOT_OF_THE_SPEC
 
 
 @pytest.mark.django_db
@@ -76,9 +79,22 @@ def test_an_admin_makes_a_preset(admin: Client) -> None:
         ({"video__crf": "-1"}, "video__crf"),
         ({"video__crf": "nan"}, "video__crf"),
         ({"video__crf": ""}, "video__crf"),
-        ({"video__bit_rate_kbps": "9999999"}, "video__crf"),
-        ({"video__crf": "", "video__bit_rate_kbps": "9" * 30}, "video__bit_rate_kbps"),
-        ({"video__crf": "", "video__target_vmaf": "20"}, "video__target_vmaf"),
+        ({"quality_by": None, "video__bit_rate_kbps": "9999999"}, "video__crf"),
+        ({"quality_by": None, "video__crf": ""}, "video__crf"),
+        ({"quality_by": "magic"}, "quality_by"),
+        ({"quality_by": "bit_rate", "video__bit_rate_kbps": "9" * 30}, "video__bit_rate_kbps"),
+        ({"quality_by": "bit_rate", "video__bit_rate_kbps": "1.5"}, "video__bit_rate_kbps"),
+        ({"quality_by": "bit_rate"}, "video__bit_rate_kbps"),
+        ({"quality_by": "target", "video__target_vmaf": "20"}, "video__target_vmaf"),
+        ({"quality_by": "target", "video__target_vmaf": "inf"}, "video__target_vmaf"),
+        ({"quality_by": "target"}, "video__target_vmaf"),
+        ({"video__encoder": "svtav1", "video__crf": "22.5"}, "video__crf"),
+        ({"video__encoder": "hevc_nvenc", "video__hardware": "allow"}, "video__hardware"),
+        ({"quality_by": None, "video__encoder": "copy"}, "video__crf"),
+        ({"video__extra_options": "stats=/etc/passwd"}, "video__extra_options"),
+        ({"hours": "at night"}, "hours"),
+        ({"audio__sort_by_language": "on"}, "audio__sort_by_language"),
+        ({"subtitles__convert_to": "srt"}, "subtitles__convert_to"),
         ({"video__encoder": "magic"}, "video__encoder"),
         ({"video__level": "4.1"}, "video__level"),
         ({"audio__max_channels": "99"}, "audio__max_channels"),
@@ -209,6 +225,150 @@ def test_a_preset_of_an_older_version_says_what_is_wrong(page: Client) -> None:
         assert b"ogm" in response.content
 
 
+def form_of(**changes: Any) -> PresetForm:
+    form = PresetForm(posted(**changes))
+    form.is_valid()
+    return form
+
+
+@pytest.mark.parametrize(
+    ("way", "field"),
+    [
+        ("crf", "crf"),
+        ("target", "target_vmaf"),
+        ("bit_rate", "bit_rate_kbps"),
+    ],
+)
+def test_only_the_chosen_way_of_quality_counts(way: str, field: str) -> None:
+    form = form_of(
+        quality_by=way,
+        video__crf="24",
+        video__target_vmaf="94",
+        video__bit_rate_kbps="4000",
+        video__two_pass=True,
+    )
+    assert form.is_valid(), form.errors
+    given = {
+        name
+        for name in ("crf", "target_vmaf", "bit_rate_kbps")
+        if getattr(form.spec.video, name) is not None
+    }
+    assert given == {field}
+    assert form.spec.video.two_pass is (way == "bit_rate")
+
+
+def test_what_is_wrong_in_a_hidden_field_does_not_matter() -> None:
+    form = form_of(quality_by="target", video__crf="abc", video__target_vmaf="95")
+    assert form.is_valid(), form.errors
+    assert form.spec.video.target_vmaf == 95.0
+
+
+def test_copying_forgets_what_was_chosen_for_encoding() -> None:
+    form = form_of(
+        video__encoder="copy", video__crf="99", video__max_resolution="720", video__hdr="tone_map"
+    )
+    assert form.is_valid(), form.errors
+    assert form.spec.video == VideoRule(encoder="copy", crf=None)
+
+
+def test_every_choice_survives_the_form() -> None:
+    raw = PresetSpec().to_json()
+    raw["video"] |= {
+        "crf": None,
+        "target_vmaf": 94.5,
+        "hardware": "allow",
+        "hdr": "hdr10",
+        "frame_rate": "constant",
+        "crop_borders": True,
+        "chunking": "never",
+        "extra_options": "aq-mode=3",
+    }
+    raw["audio"] |= {
+        "add_stereo": True,
+        "drop_titles": ["Commentary", "Karaoke"],
+        "languages": ["eng", "deu"],
+        "sort_by_language": True,
+        "default_language": "deu",
+    }
+    raw["subtitles"] |= {
+        "mode": "convert",
+        "convert_to": "srt",
+        "image_subtitles": "drop",
+        "drop_titles": ["Signs"],
+        "default_language": "eng",
+    }
+    raw |= {"hours": ["mon-fri 22:00-06:00", "sat,sun 00:00-24:00"], "at_hours_end": "pause"}
+    raw |= {"skip_if_chromecast_ready": True}
+    spec = PresetSpec.from_json(raw)
+    preset = Preset(name="All", spec=spec.to_json())
+    form = PresetForm(posted(**initial_values(preset)))
+    assert form.is_valid(), form.errors
+    assert form.spec == spec
+
+
+def test_the_form_says_what_each_field_allows(admin: Client) -> None:
+    text = admin.get(url("preset_new")).content.decode()
+    for shown in (
+        "x264 and x265: 1 to 51 in steps of 0.5; SVT-AV1: 1 to 63 in whole steps.",
+        "VMAF 50 to 99",
+        "XPSNR 25 to 60 dB",
+        "50 to 200,000 kb/s",
+        "16 to 320 kb/s",
+        "-200 to 95 %",
+        "<td>VAAPI AV1</td><td>1 to 255 in whole steps</td>",
+        "<code>psy-rd</code>",
+        "Only the field of the chosen one counts.",
+    ):
+        assert shown in text, shown
+
+
+def test_hardware_encoders_are_marked_as_not_tried(admin: Client) -> None:
+    text = admin.get(url("preset_new")).content.decode()
+    hardware = [e for e in ENCODERS.values() if e.is_hardware]
+    assert hardware
+    for encoder in hardware:
+        assert f"{encoder.title} · not tried on hardware" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "group"),
+    [
+        ({"video__extra_options": "stats=x"}, "video"),
+        ({"audio__default_language": "english"}, "audio"),
+        ({"subtitles__convert_to": "srt"}, "subtitles"),
+    ],
+)
+def test_a_problem_below_more_unfolds_it(changes: dict[str, Any], group: str) -> None:
+    folded = {g.slug: g.is_open for g in PresetForm(posted()).groups()}
+    assert not any(folded.values())
+    form = form_of(**changes)
+    assert {g.slug for g in form.groups() if g.is_open} == {group}
+
+
+def test_what_is_set_below_more_unfolds_it_and_is_counted() -> None:
+    mobile = next(preset for preset in BUILTIN_PRESETS if preset.slug == "mobile")
+    form = PresetForm(initial=initial_values(Preset(name="Mobile", spec=mobile.spec.to_json())))
+    video = next(group for group in form.groups() if group.slug == "video")
+    assert video.is_open
+    assert video.set_count == 3  # bit depth, profile, level
+
+
+def test_every_field_stands_on_the_page_exactly_once(admin: Client) -> None:
+    text = admin.get(url("preset_new")).content.decode()
+    names = re.findall(r'<(?:input|select|textarea)[^>]* name="([a-z_0-9]+)"', text)
+    for name in PresetForm.base_fields:
+        if name not in {"quality_by", "audio__copy_codecs"}:  # several boxes of one name
+            assert names.count(name) == 1, name
+    assert {"quality_by", "audio__copy_codecs"} <= set(names)
+
+
+def test_problems_are_listed_on_top_with_a_way_to_each(admin: Client) -> None:
+    text = admin.post(url("preset_new"), posted(video__crf="99", name="")).content.decode()
+    assert '<a class="link" href="#id_name">Name</a>' in text
+    text = admin.post(url("preset_new"), posted(video__crf="99")).content.decode()
+    assert '<a class="link" href="#id_video__crf">CRF</a>: It is 99' in text
+
+
 def test_words_name_what_is_kept_changed_and_refused() -> None:
     words = dict(preset_words(PresetSpec.from_json(SPEC | {"min_saving_pct": 20})))
     assert words["Video"].startswith("HEVC (x265), CRF 22, speed medium")
@@ -221,3 +381,66 @@ def test_words_name_what_is_kept_changed_and_refused() -> None:
 @pytest.mark.parametrize("name", ["preset_list", "preset_new", "preset_import"])
 def test_a_stranger_is_asked_for_a_login(client: Client, db: None, name: str) -> None:
     assert client.get(url(name)).status_code == 302
+
+
+def words_of(**groups: Any) -> dict[str, str]:
+    raw = PresetSpec().to_json()
+    for name, value in groups.items():
+        raw[name] = raw[name] | value if isinstance(value, dict) else value
+    return dict(preset_words(PresetSpec.from_json(raw)))
+
+
+@pytest.mark.parametrize(
+    ("groups", "label", "sentence"),
+    [
+        ({"video": {"crf": None, "target_vmaf": 95}}, "Video", "as small as VMAF 95 allows"),
+        (
+            {"video": {"crf": None, "target_vmaf": 42, "target_metric": "xpsnr"}},
+            "Video",
+            "as small as XPSNR 42 dB allows",
+        ),
+        (
+            {"video": {"crf": None, "bit_rate_kbps": 4000, "two_pass": True}},
+            "Video",
+            "4,000 kb/s in two passes",
+        ),
+        ({"video": {"hardware": "prefer"}}, "Video", "wherever one works (not tried on hardware)"),
+        ({"video": {"encoder": "hevc_nvenc"}}, "Video", "NVENC HEVC (not tried on hardware)"),
+        ({"video": {"hdr": "hdr10"}}, "Video", "may be reduced to HDR10"),
+        ({"video": {"frame_rate": "constant"}}, "Video", "uneven frame rates are made even"),
+        ({"video": {"crop_borders": True}}, "Video", "black bars that never change are cropped"),
+        ({"video": {"chunking": "never"}}, "Video", "in one piece"),
+        ({"video": {"extra_options": "aq-mode=3"}}, "Video", "with aq-mode=3"),
+        ({"audio": {"add_stereo": True}}, "Audio", "a stereo track is added"),
+        ({"audio": {"drop_titles": ["Karaoke"]}}, "Audio", "without tracks titled “Karaoke”"),
+        ({"audio": {"default_language": "deu"}}, "Audio", "deu plays by default"),
+        (
+            {"audio": {"languages": ["deu", "eng"], "sort_by_language": True}},
+            "Audio",
+            "in this order of languages",
+        ),
+        (
+            {"subtitles": {"mode": "convert", "convert_to": "srt"}},
+            "Subtitles",
+            "converted to SubRip",
+        ),
+        ({"subtitles": {"image_subtitles": "drop"}}, "Subtitles", "(PGS, VobSub) are left out"),
+        ({"subtitles": {"default_language": "eng"}}, "Subtitles", "eng shows by default"),
+        ({"skip_if_chromecast_ready": True}, "Result", "Chromecast plays already are skipped"),
+        (
+            {"hours": ["mon-fri 22:00-06:00"], "at_hours_end": "hand_back"},
+            "When",
+            "Only mon-fri 22:00-06:00; a film that runs then is stopped and keeps its chunks.",
+        ),
+        ({}, "When", "At any time"),
+    ],
+)
+def test_every_rule_is_said_in_words(groups: dict[str, Any], label: str, sentence: str) -> None:
+    assert sentence in words_of(**groups)[label]
+
+
+@pytest.mark.parametrize("family", sorted(ENCODERS))
+def test_every_encoder_has_words_and_a_badge(family: str) -> None:
+    spec = PresetSpec(video=VideoRule(encoder=family, crf=30))
+    assert dict(preset_words(spec))["Video"]
+    assert badges_of(spec)[0] in {"H.264", "HEVC", "AV1"}
