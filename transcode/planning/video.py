@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from library.media_info import TimingKind, VideoStream
+from library.media_info import HdrKind, TimingKind, VideoStream
 from transcode.encoders import ENCODERS, EncodeRequest, VideoEncoder, video_options
 from transcode.outcomes import JobSkipped
 from transcode.planning.colour import HD_LINES, ColourPlan, plan_colour, with_explicit_hd_colour
@@ -15,6 +15,7 @@ from transcode.planning.model import Action, ExpectedColor, PlannedStream, Strea
 from transcode.planning.shape import Shape, shape_of
 
 if TYPE_CHECKING:
+    from transcode.planning.borders import CropBox
     from transcode.planning.draft import Draft
     from transcode.presets.spec import VideoRule
 
@@ -102,13 +103,13 @@ def _encoded(draft: Draft, video: VideoStream, rule: VideoRule, encoder: VideoEn
         )
     fields, keeps_fields = _field_filters(draft, video, rule, encoder)
     steady = _steady_rate(draft, video, rule)
-    shape = shape_of(video, rule, draft.borders.box if rule.crop_borders else None)
+    shape = shape_of(video, rule, _crop(draft, video, rule))
     colour = _colour(draft, video, rule, encoder, shape, keeps_fields=keeps_fields)
     timing = (*_WITHOUT_CAPTIONS, steady.filter) if steady else ()
     filters = (*fields, *timing, *shape.filters, *colour.filters)
     draft.losses += [*colour.losses, *_chroma_losses(video)]
     draft.losses += _caption_losses(video, encoder, is_retimed=steady is not None)
-    draft.notes += [*shape.notes, *_border_notes(draft), *colour.notes]
+    draft.notes += [*shape.notes, *colour.notes]
     _carry_dolby_vision(draft, colour)
     rate = steady.rate if steady else _rate(video)
     depth = colour.color.bit_depth
@@ -157,9 +158,14 @@ def _steady_rate(draft: Draft, video: VideoStream, rule: VideoRule) -> ConstantR
     return steady
 
 
-def _border_notes(draft: Draft) -> list[str]:
-    is_wanted = draft.spec.video.crop_borders
-    return [draft.borders.note] if is_wanted and draft.borders.note else []
+def _crop(draft: Draft, video: VideoStream, rule: VideoRule) -> CropBox | None:
+    if not rule.crop_borders:
+        return None
+    if video.hdr == HdrKind.DOLBY_VISION and rule.hdr == "keep":
+        draft.notes.append("Black bars stay: Dolby Vision describes the picture with them.")
+        return None
+    draft.notes.append(draft.borders.note)
+    return draft.borders.box
 
 
 def _carry_dolby_vision(draft: Draft, colour: ColourPlan) -> None:

@@ -12,7 +12,7 @@ import pytest
 from library.media_info import HdrKind
 from library.probing.probe import probe_file
 from tests.media import ffmpeg_path
-from tests.transcode.encode.films import film, hdr_video, plan_for, refusal
+from tests.transcode.encode.films import film, hdr_video, plan_for
 from transcode.planning import black_bars
 from transcode.planning.black_bars import find_borders
 from transcode.planning.borders import Borders, CropBox, SeenPicture, judge_borders
@@ -97,10 +97,17 @@ def test_bars_stay_unless_the_preset_wants_them_cut_off() -> None:
     assert plan.video.height == 1080
 
 
-def test_dolby_vision_is_not_cropped_away() -> None:
+def test_bars_stay_where_dolby_vision_does() -> None:
     picture = hdr_video(HdrKind.DOLBY_VISION, dolby_vision_profile="8.1")
-    plan_for(film(picture), CROP)
-    assert refusal(film(picture), CROP, borders=bars(*[WIDE] * 20)) == "hdr_would_be_lost"
+    found = bars(*[WIDE] * 20)
+    plan = plan_for(film(picture), CROP, borders=found)
+    assert plan.video is not None
+    assert (plan.video.height, plan.video.color.hdr) == (1080, "dolby_vision")
+    assert any("bars stay" in note for note in plan.notes)
+    reduced = replace(CROP, video=replace(CROP.video, hdr="hdr10"))
+    plan = plan_for(film(picture), reduced, borders=found)
+    assert plan.video is not None
+    assert (plan.video.height, plan.video.color.hdr) == (800, "hdr10")
 
 
 def letterboxed(path: Path) -> bytes:
