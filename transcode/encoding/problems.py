@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from transcode.encoding.ffmpeg import shown_command
-from transcode.outcomes import JobFailed, JobOutcome, JobWaits
+from transcode.outcomes import JobFailed, JobOutcome, JobSkipped, JobWaits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _DISK_FULL = ("no space left on device", "disk quota exceeded", "file too large")
 _DISK_WAIT_S = 300.0
+# x265 and SVT-AV1 want it beside every picture.
+_NO_DOLBY_VISION = "received frame without av_frame_data_dovi_metadata"
 _LOG_LINES = 3
 _MAX_REASON = 950  # the column takes 1000
 # Lines that only say that something went wrong before.
@@ -38,6 +40,12 @@ def outcome_of(result: FfmpegResult, output: Path) -> JobOutcome | None:
             "The disk of the work folder is full, so encoding stopped. It starts again when there"
             " is room.",
             delay_s=_DISK_WAIT_S,
+        )
+    if _NO_DOLBY_VISION in text:
+        return JobSkipped(
+            "hdr_would_be_lost",
+            "Some of its pictures carry no Dolby Vision metadata, so it cannot be written again."
+            " Choose a preset that copies the video or reduces it to HDR10.",
         )
     if result.is_stalled:
         what = "ffmpeg stood still and was ended"

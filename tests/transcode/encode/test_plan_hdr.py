@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,13 @@ from tests.transcode.encode.films import (
     plan_for,
     refusal,
 )
+from transcode.encoding.problems import outcome_of
+from transcode.encoding.process import FfmpegResult
+from transcode.outcomes import JobSkipped
 from transcode.presets.spec import PresetSpec, VideoRule
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TO_HDR10 = PresetSpec(video=VideoRule(hdr="hdr10"))
 TONE_MAP = PresetSpec(video=VideoRule(encoder="x264", hdr="tone_map", bit_depth=8))
@@ -136,3 +142,13 @@ def test_plain_hdr10_is_left_as_it_is_by_the_rule_for_dynamic_data() -> None:
 def test_reducing_needs_ten_bits_all_the_same() -> None:
     spec = replace(TO_HDR10, video=replace(TO_HDR10.video, bit_depth=8))
     assert refusal(dolby("8.1"), spec) == "hdr_would_be_lost"
+
+
+def test_pictures_without_dolby_vision_in_the_middle_skip_the_film(tmp_path: Path) -> None:
+    said = "[libx265 @ 0x5653] Dolby Vision enabled, but received frame without" + (
+        " AV_FRAME_DATA_DOVI_METADATAError submitting video frame to the encoder"
+    )
+    result = FfmpegResult(("ffmpeg",), 187, (said,), saw_end=True, seconds=1.0, last_progress=None)
+    outcome = outcome_of(result, tmp_path / "film.mkv")
+    assert isinstance(outcome, JobSkipped)
+    assert outcome.reason_code == "hdr_would_be_lost"
