@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import namedtuple
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -237,6 +239,24 @@ def test_a_paused_job_can_be_cancelled_and_handed_back(control: RunControl) -> N
     control.tick()
     with pytest.raises(JobCancelled):
         control.checkpoint()
+
+
+def test_every_slot_in_use_is_beaten_with_the_job_also_while_it_is_paused(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beaten: list[int] = []
+    slots = [
+        SimpleNamespace(server_name="", index=n, beat=partial(beaten.append, n)) for n in (0, 1)
+    ]
+    monkeypatch.setattr(control, "_timer", SimpleNamespace(tick=control._beat, is_lost=False))
+    control.follow_pause()
+    Job.objects.update(is_paused=True)
+    with control.held_slots.holding(slots[0]):
+        with control.held_slots.holding(slots[1]):
+            control.tick()
+        control.tick()
+    control.tick()
+    assert beaten == [0, 1, 0]
 
 
 def test_a_stop_that_keeps_the_chunks_hands_back(control: RunControl) -> None:

@@ -119,7 +119,6 @@ class _Engine:
                     for event in crew.events(TICK_S):
                         self._hear(event)
                     self._read_finished(crew)
-                    self._slots.beat()
                     self._ctx.report(self._progress.shown())
         except LeaseLost:
             raise  # the rows are somebody else's now

@@ -6,11 +6,8 @@ A spare slot is taken only while one is free, and given back as soon as there is
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from django.db import DatabaseError
 
 from transcode.queue.slots import acquire_slot
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
 MAIN_NAME = "this machine"
 ASK_EVERY_S = 2.0
-BEAT_EVERY_S = 5.0
 
 
 class _NoneFree(Exception):
@@ -44,14 +40,13 @@ class ChunkSlots:
         self._idle = [_Held(MAIN_NAME)]
         self._busy: dict[int, _Held] = {}
         self._asked_at = float("-inf")
-        self._beaten_at = time.monotonic()
 
     def __enter__(self) -> ChunkSlots:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         for held in (*self._idle, *self._busy.values()):
-            _give_up(held)
+            self._give_up(held)
 
     @property
     def busy(self) -> int:
@@ -79,17 +74,7 @@ class ChunkSlots:
         """Nothing is waiting for a slot any more."""
         for held in [h for h in self._idle if h.manager is not None]:
             self._idle.remove(held)
-            _give_up(held)
-
-    def beat(self) -> None:
-        """Say that the spare slots are in use; the job's own is beaten by its runner."""
-        if time.monotonic() - self._beaten_at < BEAT_EVERY_S:
-            return
-        self._beaten_at = time.monotonic()
-        with suppress(DatabaseError):  # the next beat will do
-            for held in (*self._idle, *self._busy.values()):
-                if held.slot is not None:
-                    held.slot.beat()
+            self._give_up(held)
 
     def _ask(self) -> None:
         if time.monotonic() - self._asked_at < ASK_EVERY_S and self._busy:
@@ -100,13 +85,15 @@ class ChunkSlots:
         except _NoneFree:
             self._asked_at = time.monotonic()
             return
+        self._ctx.held_slots.add(slot)
         self._idle.append(_Held(f"{slot.server_name}/{slot.index}", manager, slot))
+
+    def _give_up(self, held: _Held) -> None:
+        if held.manager is None or held.slot is None:
+            return
+        self._ctx.held_slots.remove(held.slot)
+        held.manager.__exit__(None, None, None)
 
 
 def _do_not_wait() -> None:
     raise _NoneFree
-
-
-def _give_up(held: _Held) -> None:
-    if held.manager is not None:
-        held.manager.__exit__(None, None, None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from django.utils import timezone
 
 from transcode.console.command_input import bad_input
 from transcode.presets.spec import PresetProblem, PresetSpec
@@ -41,6 +44,22 @@ def spec_of(preset: Preset, target_vmaf: str | None = None) -> PresetSpec:
             raise bad_input(f"--target-vmaf {problem.text}") from None
         raise bad_input(f"--target-vmaf with the preset {preset.slug!r}: {problem}") from None
     return wanted
+
+
+def with_target(preset: Preset, target_vmaf: str | None) -> Preset:
+    """The preset for one order, in memory only: with the target, where one was typed.
+
+    Changed now, so that a film that was refused with the preset's own quality is tried again.
+    Raises CommandError.
+    """
+    if target_vmaf is None:
+        return preset
+    spec = spec_of(preset, target_vmaf)
+    changed = copy(preset)
+    changed.spec = spec.to_json()
+    changed.name = f"{preset.name[:60]}, VMAF {spec.video.target_vmaf:g}"
+    changed.changed_at = timezone.now()
+    return changed
 
 
 def _number(text: str) -> float:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from uuid import UUID
 
     from transcode.presets.spec import PresetSpec
+    from transcode.queue.slots import Slot
     from transcode.replacing.snapshot import SourceSnapshot
 
 
@@ -24,6 +27,36 @@ class PhaseProgress:
     speed: float | None = None
     eta_s: float | None = None
     bytes_so_far: int | None = None
+
+
+class HeldSlots:
+    """The slots that one attempt uses now; its timer beats them, also while all stands still."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._slots: list[Slot] = []
+
+    def add(self, slot: Slot) -> None:
+        with self._lock:
+            self._slots.append(slot)
+
+    def remove(self, slot: Slot) -> None:
+        with self._lock:
+            self._slots = [held for held in self._slots if held is not slot]
+
+    @contextmanager
+    def holding(self, slot: Slot) -> Iterator[Slot]:
+        self.add(slot)
+        try:
+            yield slot
+        finally:
+            self.remove(slot)
+
+    def beat(self) -> None:
+        with self._lock:
+            slots = list(self._slots)
+        for slot in slots:
+            slot.beat()
 
 
 @dataclass(slots=True)
@@ -43,5 +76,6 @@ class RunContext:
     checkpoint: Callable[[], None] = field(default=lambda: None)
     # Cheap to call as often as one likes: written at most once a second.
     report: Callable[[PhaseProgress], None] = field(default=lambda _progress: None)
+    held_slots: HeldSlots = field(default_factory=HeldSlots)
     # Appends one line to the attempt's log, with the time.
     log: Callable[[str], None] = field(default=lambda _line: None)

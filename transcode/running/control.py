@@ -22,11 +22,10 @@ from transcode.encoding.process import freeze_children, thaw_children
 from transcode.models import Job
 from transcode.outcomes import JobCancelled, JobHandedBack, LeaseLost
 from transcode.queue import job_queue, opening
-from transcode.running.context import PhaseProgress
+from transcode.running.context import HeldSlots, PhaseProgress
 
 if TYPE_CHECKING:
     from transcode.models import JobPhase
-    from transcode.queue.slots import Slot
 
 log = logging.getLogger(__name__)
 TICK_S = 1.0
@@ -41,7 +40,7 @@ class RunControl:
         self.job_id = job_id
         self.token = token
         self._timer = BeatTimer(self._beat, errors=_DATABASE_AWAY)
-        self.slot: Slot | None = None  # beaten together with the job while it is held
+        self.held_slots = HeldSlots()  # beaten together with the job
         self._stop = threading.Event()
         self._hand_back = ""
         self._is_cancelled = False
@@ -171,8 +170,7 @@ class RunControl:
             self._goes_on.set()
 
     def _beat(self) -> bool:
-        if self.slot is not None:
-            self.slot.beat()
+        self.held_slots.beat()
         return job_queue.beat(self.job_id, self.token)
 
     def _loop(self) -> None:

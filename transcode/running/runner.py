@@ -143,6 +143,7 @@ class Runner:
             snapshot=SourceSnapshot.from_json(journal.source_snapshot),
             checkpoint=self._control.checkpoint,
             report=self._control.report,
+            held_slots=self._control.held_slots,
             log=self._log,
         )
 
@@ -171,6 +172,7 @@ class Runner:
             snapshot=snapshot,
             checkpoint=self._control.checkpoint,
             report=self._control.report,
+            held_slots=self._control.held_slots,
             log=self._log,
         )
 
@@ -273,12 +275,11 @@ class Runner:
 
     @contextmanager
     def _slot(self, job: Job) -> Iterator[Slot]:
-        with acquire_slot("encode", job.pk, checkpoint=self._control.checkpoint) as slot:
-            self._control.slot = slot
-            try:
-                yield slot
-            finally:
-                self._control.slot = None
+        with (
+            acquire_slot("encode", job.pk, checkpoint=self._control.checkpoint) as slot,
+            self._control.held_slots.holding(slot),
+        ):
+            yield slot
 
     @contextmanager
     def _phase(self, phase: JobPhase) -> Iterator[None]:

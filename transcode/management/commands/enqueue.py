@@ -38,13 +38,17 @@ class Command(BaseCommand):
         parser.add_argument("paths", nargs="*", metavar="PATH")
         parser.add_argument("--filter", help="as in the address of the library page: codec=h264")
         parser.add_argument("--preset", required=True, metavar="SLUG")
+        parser.add_argument(
+            "--target-vmaf", metavar="N", help="a quality instead of the preset's own"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would be queued")
         add_json_flag(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         from transcode.console.command_input import bad_input, find_preset, read_filter
+        from transcode.console.target_quality import with_target
 
-        preset = find_preset(options["preset"])
+        preset = with_target(find_preset(options["preset"]), options["target_vmaf"])
         if bool(options["paths"]) == (options["filter"] is not None):
             raise bad_input("Name either films and folders, or --filter QUERY.")
         if options["filter"] is not None:

@@ -30,26 +30,23 @@ class Command(BaseCommand):
 
         parser.add_argument("paths", nargs="+", metavar="PATH")
         parser.add_argument("--preset", default="balanced", metavar="SLUG")
-        parser.add_argument("--target-vmaf", metavar="N", help="not yet: see --preset")
+        parser.add_argument(
+            "--target-vmaf", metavar="N", help="a quality instead of the preset's own"
+        )
         parser.add_argument("--output-dir", metavar="DIR", help="write there, replace nothing")
         add_json_flag(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         from transcode.console.command_input import (
-            bad_input,
             existing_path,
             find_preset,
             output_folder,
         )
         from transcode.console.foreground import runner_in_waiting
         from transcode.console.progress_display import ProgressDisplay
+        from transcode.console.target_quality import with_target
 
-        if options["target_vmaf"] is not None:
-            raise bad_input(
-                "--target-vmaf needs the quality engine, which this version does not have;"
-                " choose a --preset instead."
-            )
-        preset = find_preset(options["preset"])
+        preset = with_target(find_preset(options["preset"]), options["target_vmaf"])
         paths = [existing_path(text) for text in options["paths"]]
         folder = output_folder(options["output_dir"]) if options["output_dir"] else None
         signal.signal(signal.SIGTERM, _as_interrupt)
