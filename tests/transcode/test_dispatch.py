@@ -210,7 +210,8 @@ def test_a_program_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptu
 def test_a_child_that_could_not_be_started_leaves_no_pipe_open() -> None:
     import os
 
-    made, closed = list(os.pipe()), []
+    made = list(os.pipe())
+    closed: list[int] = []
     with (
         patch("os.pipe", return_value=made),
         patch("os.close", side_effect=closed.append),
