@@ -38,6 +38,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 # The rooms' pages, each under the addresses of docs/architecture.md.
-for _room in ("library.urls", "transcode.urls"):
+for _room in ("library.urls", "transcode.urls", "servers.urls"):
     if find_spec(_room):
         urlpatterns.append(path("", include(_room)))
