@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_a_slow_speed_asks_for_small_files_unless_hardware_is_preferred() -> Non
     [{"tune_grain": True}, {"extra_options": "aq-mode=3"}, {"encoder": "x264", "level": "4.1"}],
     ids=lambda wish: next(iter(wish)),
 )
-def test_what_only_software_does_keeps_it(wish: dict) -> None:
+def test_what_only_software_does_keeps_it(wish: dict[str, Any]) -> None:
     everything = {**NVENC, "h264_nvenc": WorkingEncoder("h264_nvenc", ("",), (8,))}
     assert choose_encoder(replace(RULE, **wish), everything).family in {"x265", "x264"}
 

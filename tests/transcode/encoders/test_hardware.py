@@ -18,7 +18,9 @@ NO_HDR = HdrMetadata(None, None, None, is_pq=False)
 FFMPEGS_OWN = {"c", "pix_fmt", "tag"}
 
 
-def options_of(encoder: VideoEncoder, rule: VideoRule, depth: int, container: str = "mp4") -> dict:
+def options_of(
+    encoder: VideoEncoder, rule: VideoRule, depth: int, container: str = "mp4"
+) -> dict[str, str]:
     request = EncodeRequest(rule, depth, Fraction(24), NO_HDR, container)
     options = video_options(encoder, request)
     assert all(name.startswith("-") and name.endswith(":v:0") for name in options[::2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
@@ -27,7 +27,7 @@ NO_HDR = HdrMetadata(None, None, None, is_pq=False)
 
 
 def options_of(family: str, text: str = "", **rule: float | None) -> tuple[str, ...]:
-    values: dict = {"encoder": family, "crf": 40, "speed": "fastest", **rule}
+    values: dict[str, Any] = {"encoder": family, "crf": 40, "speed": "fastest", **rule}
     request = EncodeRequest(VideoRule(extra_options=text, **values), 8, Fraction(25), NO_HDR, "mkv")
     return video_options(ENCODERS[family], request)
 
