@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from library.media_info import HdrKind
 from library.probing.pool import probe_in_worker
 from library.probing.probe import ProbeProblem
 from library.scanning.identity import content_fingerprint
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.settings_store import get_setting
 from transcode.chunks.cutting import with_chunks
+from transcode.encoders.availability import working_encoders
+from transcode.encoders.choice import choose_encoder
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
 from transcode.models import Job
 from transcode.outcomes import JobFailed, JobSkipped, JobWaits
@@ -20,6 +23,7 @@ from transcode.planning.borders import NOT_LOOKED_AT, Borders
 from transcode.planning.packet_index import PacketIndex, index_in_worker
 from transcode.planning.plan import make_plan
 from transcode.prediction.estimate import Estimate, facts_of_info
+from transcode.prediction.fixed_quality import known_quality
 from transcode.prediction.other_tracks import bytes_beside_picture
 from transcode.prediction.predict import predict
 from transcode.prediction.verdict import refuse_not_worth_it
@@ -70,10 +74,20 @@ def prepare(ctx: RunContext) -> Prepared:
     refusals.refuse_by_plan(info, plan, ctx.spec, estimate)
     found = None
     if ctx.spec.video.target_vmaf is not None:
-        found = _search(ctx, planner)
+        planner, found = _reach_target(ctx, planner)
         plan = planner.plan(found.crf)
+        estimate = predict(
+            facts_of_info(info),
+            ctx.spec,
+            found=found,
+            rest_bytes=bytes_beside_picture(plan, index),
+            encoder=planner.encoder,
+        )
+        refuse_not_worth_it(estimate, info.size_bytes, ctx.spec)
+    elif (known := known_quality(FilmSource(ctx.source, info, index), plan)) is not None:
+        # Somebody asked for an estimate of this film: its samples say more than other films.
         rest = bytes_beside_picture(plan, index)
-        estimate = predict(facts_of_info(info), ctx.spec, found=found, rest_bytes=rest)
+        estimate = predict(facts_of_info(info), ctx.spec, found=known, rest_bytes=rest)
         refuse_not_worth_it(estimate, info.size_bytes, ctx.spec)
     plan = with_chunks(
         plan,
@@ -96,11 +110,14 @@ class _Planner:
     borders: Borders
     fingerprint: str
     ffmpeg_version: str
+    encoder: str  # the family: the preset's own, or the hardware that takes its place
 
     def plan(self, crf: float | None) -> Plan:
         spec = self.ctx.spec
-        if crf is not None and spec.video.crf is None:
-            spec = replace(spec, video=replace(spec.video, crf=crf))
+        rule = replace(spec.video, encoder=self.encoder)
+        if crf is not None and rule.crf is None:
+            rule = replace(rule, crf=crf)
+        spec = replace(spec, video=rule)
         plan = make_plan(
             self.info,
             self.index,
@@ -126,7 +143,8 @@ def _planner(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> _Planner:
     borders = NOT_LOOKED_AT
     if ctx.spec.video.crop_borders:
         borders = _borders(ctx, info, index)
-    return _Planner(ctx, info, index, borders, _fingerprint(ctx.source), _ffmpeg_version())
+    fingerprint, version = _fingerprint(ctx.source), _ffmpeg_version()
+    return _Planner(ctx, info, index, borders, fingerprint, version, ctx.spec.video.encoder)
 
 
 def _borders(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> Borders:
@@ -143,6 +161,34 @@ def _borders(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> Borders:
     )
 
 
+def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQuality]:
+    """By hardware where the preset lets it and it reaches the target, else by the preset's own."""
+    rule = ctx.spec.video
+    if rule.hardware == "never":
+        return planner, _search(ctx, planner)
+    picture = planner.info.main_video
+    working = working_encoders(check_if_missing=True)
+    passed_over: set[str] = set()
+    while True:
+        chosen = choose_encoder(
+            rule,
+            working,
+            bit_depth=rule.bit_depth or (picture.bit_depth if picture else 8) or 8,
+            is_hdr=picture is not None and picture.hdr != HdrKind.SDR and rule.hdr != "tone_map",
+            passed_over=passed_over,
+        )
+        if chosen.reason:
+            ctx.log(chosen.reason)
+        candidate = replace(planner, encoder=chosen.family)
+        try:
+            return candidate, _search(ctx, candidate)
+        except (JobSkipped, JobFailed) as problem:
+            if chosen.family == rule.encoder:
+                raise
+            ctx.log(f"{chosen.family} is passed over: {problem.reason}")
+            passed_over.add(chosen.family)
+
+
 def _search(ctx: RunContext, planner: _Planner) -> FoundQuality:
     """The CRF for the preset's target, on a slot of its own: it encodes. Raises JobOutcome."""
     rule = ctx.spec.video
@@ -152,7 +198,10 @@ def _search(ctx: RunContext, planner: _Planner) -> FoundQuality:
         report=lambda note, pct: ctx.report(PhaseProgress(pct=pct, note=note)),
         log=ctx.log,
     )
-    with acquire_slot("sample", ctx.job_id, checkpoint=ctx.checkpoint):
+    with (
+        acquire_slot("sample", ctx.job_id, checkpoint=ctx.checkpoint) as slot,
+        ctx.held_slots.holding(slot),
+    ):
         found = find_quality(
             FilmSource(ctx.source, planner.info, planner.index),
             planner.plan,

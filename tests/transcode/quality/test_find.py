@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.transcode.encode.world import World, clip_world
+from transcode.encoders.choice import WorkingEncoder
 from transcode.models import QualityProbe, QualitySearch
 from transcode.outcomes import JobCancelled, JobSkipped
 from transcode.presets.spec import PresetSpec, VideoRule
 from transcode.quality import trial
+from transcode.running import preparing
 from transcode.running.preparing import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -88,3 +90,16 @@ def test_a_search_ends_when_the_job_is_cancelled(world: World) -> None:
 
 def _never(*_args: object, **_kwargs: object) -> None:
     raise AssertionError("nothing is encoded a second time")
+
+
+def test_hardware_that_fails_here_is_passed_over_and_the_preset_s_own_encoder_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hevc_nvenc is in the bundled build and fails without a device."""
+    nvenc = WorkingEncoder("hevc_nvenc", ("",), (8, 10))
+    monkeypatch.setattr(preparing, "working_encoders", lambda **_: {"hevc_nvenc": nvenc})
+    world.spec = replace(TARGET, video=replace(TARGET.video, hardware="prefer"))
+    prepared = prepare(world.context())
+    assert prepared.plan.video is not None
+    assert prepared.plan.video.encoder == "libx265"
+    assert any("hevc_nvenc is passed over" in line for line in world.log)
