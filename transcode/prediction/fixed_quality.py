@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcode.encoders import ENCODERS
+from transcode.models import QualityProbe
 from transcode.quality import cache, words
 from transcode.quality.bias import habits
 from transcode.quality.found import FoundQuality
@@ -31,23 +32,56 @@ def measure_quality(film: FilmSource, plan: Plan, *, work_dir: Path, calls: Call
 
     Raises JobFailed and what `checkpoint` of the calls raises.
     """
-    assert plan.video is not None
-    assert plan.video.crf is not None
     began = time.monotonic()
-    encoder = next(e for e in ENCODERS.values() if e.ffmpeg_name == plan.video.encoder)
-    samples = choose_samples(film.index)
-    key = cache.settings_key(plan, samples.samples, _METRIC, encoder.quality_option)
-    sha256 = film.index.sha256
-    probe = cache.cached_probes(sha256, key).get(plan.video.crf) if sha256 else None
+    question = _question(film, plan)
+    probe = _known_probe(film, question)
     is_cached = probe is not None
     if probe is None:
-        probe = _try(film, plan, samples, work_dir, calls)
-        if sha256:
-            cache.keep_probe(sha256, key, probe)
-    bias = 0.0 if samples.is_whole else habits(encoder.ffmpeg_name, encoder.quality_range).vmaf_bias
-    found = _found(film, plan, samples, probe, bias)
+        probe = _try(film, plan, question.samples, work_dir, calls)
+        if film.index.sha256:
+            cache.keep_probe(film.index.sha256, question.key, probe)
+    found = _found(film, question, probe)
     seconds = round(time.monotonic() - began, 2)
     return replace(found, is_cached=is_cached, probes=int(not is_cached), seconds=seconds)
+
+
+def known_quality(film: FilmSource, plan: Plan) -> FoundQuality | None:
+    """What `measure_quality` measured earlier of this very film and plan; encodes nothing."""
+    if plan.video is None or plan.video.crf is None or plan.video.encoder == "copy":
+        return None
+    # Most films were never sampled: those cost one look.
+    if not QualityProbe.objects.filter(source_sha256=film.index.sha256 or "none").exists():
+        return None
+    question = _question(film, plan)
+    probe = _known_probe(film, question)
+    return None if probe is None else replace(_found(film, question, probe), is_cached=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is measured by which samples, and under which key it is kept."""
+
+    plan: Plan
+    crf: float
+    samples: SamplePlan
+    key: str
+    bias: float  # so much higher than the film do its samples score
+
+
+def _question(film: FilmSource, plan: Plan) -> _Question:
+    assert plan.video is not None
+    assert plan.video.crf is not None
+    name = plan.video.encoder
+    encoder = next(e for e in ENCODERS.values() if e.ffmpeg_name == name)
+    samples = choose_samples(film.index)
+    key = cache.settings_key(plan, samples.samples, _METRIC, encoder.quality_option)
+    bias = 0.0 if samples.is_whole else habits(name, encoder.quality_range).vmaf_bias
+    return _Question(plan, plan.video.crf, samples, key, bias)
+
+
+def _known_probe(film: FilmSource, question: _Question) -> Probe | None:
+    sha256 = film.index.sha256
+    return cache.cached_probes(sha256, question.key).get(question.crf) if sha256 else None
 
 
 def _try(film: FilmSource, plan: Plan, samples: SamplePlan, work_dir: Path, calls: Calls) -> Probe:
@@ -65,16 +99,15 @@ def _try(film: FilmSource, plan: Plan, samples: SamplePlan, work_dir: Path, call
         return try_quality(reference, plan, _METRIC, checkpoint=calls.checkpoint, log=calls.log)
 
 
-def _found(
-    film: FilmSource, plan: Plan, samples: SamplePlan, probe: Probe, bias: float
-) -> FoundQuality:
+def _found(film: FilmSource, question: _Question, probe: Probe) -> FoundQuality:
+    samples, bias = question.samples, question.bias
     size = expected_size(
         probe.samples,
         Costs.of(film.index),
         frames_per_second(film.index),
         is_whole=samples.is_whole,
     )
-    model = words.model_name(plan, _METRIC)
+    model = words.model_name(question.plan, _METRIC)
     where = "the whole film" if samples.is_whole else f"{len(samples.samples)} samples of it"
     return FoundQuality(
         crf=probe.crf,

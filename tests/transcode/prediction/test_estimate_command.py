@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -11,22 +12,31 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from library.models import Library, MediaFile
+from library.probing.probe import probe_file
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operations import run_operation_here
 from tests.media import make_clip
+from tests.transcode.encode.films import JOB_UUID
 from tests.transcode.makers import make_preset
 from tests.transcode.prediction.facts import GB, facts
 from tests.transcode.web import rows
+from transcode.encoding.ffmpeg import find_ffmpeg
 from transcode.models import Job, Prediction, QualityProbe
 from transcode.outcomes import JobFailed, JobSkipped
+from transcode.planning.packet_index import read_packet_index
+from transcode.planning.plan import make_plan
 from transcode.prediction.estimate import Estimate, estimate_size
 from transcode.prediction.estimate_operation import start_estimate
+from transcode.prediction.fixed_quality import known_quality
 from transcode.prediction.sample_film import SampledFilm
 from transcode.prediction.verdict import Verdict, judge, refuse_not_worth_it
 from transcode.presets.spec import PresetSpec, VideoRule
+from transcode.quality.found import FilmSource
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from transcode.quality.found import FoundQuality
 
 KEYS = {
     "predicted_bytes",
@@ -174,6 +184,33 @@ def test_samples_of_a_film_in_no_library_change_no_row_but_the_cache(
     for model in (Job, Prediction, MediaFile, Library, Operation):
         assert not model._default_manager.exists()
     assert not list((tmp_path / "work").iterdir())
+    _job_of_the_same_film_uses_the_samples(film, video, document)
+
+
+def _job_of_the_same_film_uses_the_samples(
+    path: Path, video: dict[str, Any], said: dict[str, Any]
+) -> None:
+    """Another preset's name and job make no difference; another CRF does."""
+    raw = os.fsencode(path)
+    index = read_packet_index(raw, with_sha256=True)
+    source = FilmSource(raw, probe_file(raw), index)
+
+    def known(crf: float) -> FoundQuality | None:
+        plan = make_plan(
+            source.info,
+            index,
+            PresetSpec(video=VideoRule(**{**video, "crf": crf})),
+            preset_slug="other",
+            job_uuid=JOB_UUID,
+            fingerprint="",
+            ffmpeg_version=find_ffmpeg().version,
+        )
+        return known_quality(source, plan)
+
+    found = known(30.0)
+    assert found is not None
+    assert found.predicted_vmaf == said["predicted_vmaf"]
+    assert known(31.0) is None
 
 
 # Worth it
