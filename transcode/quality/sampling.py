@@ -35,6 +35,8 @@ MAX_EMPTY_SHARE = 0.5
 _CANDIDATES_PER_STRATUM = 400
 # A piece that needs so many times the bytes is as far away as one stratum of the film's time.
 ALIKE_FACTOR = 1.5
+CUT_INTERVAL_S = 2.0
+EARLY_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +128,16 @@ def _reversed_bits(number: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Bytes of the source up to each picture, as running sums."""
+    """Bytes of the source up to each picture, as running sums; and the cuts that it tells of."""
 
     sums: tuple[int, ...]
+    cuts: int = 0
 
     @classmethod
     def of(cls, index: PacketIndex) -> Costs:
         sizes = index.video_sizes if len(index.video_sizes) == index.frames else None
-        return cls(tuple(accumulate(sizes or [1] * index.frames, initial=0)))
+        sums = tuple(accumulate(sizes or [1] * index.frames, initial=0))
+        return cls(sums, _count_cuts(index))
 
     @property
     def frames(self) -> int:
@@ -172,6 +176,20 @@ def _log_cost(costs: Costs, first: int, length: int) -> float:
     pictures = min(costs.frames, first + length) - first
     mean = costs.of_range(first, length) / max(1, pictures)
     return math.log(1.0 + mean) / math.log(ALIKE_FACTOR)
+
+
+def _count_cuts(index: PacketIndex) -> int:
+    """Keyframes that come before their time: there the source's encoder saw a cut.
+
+    None where the longest distance is so short that it is no interval but the rhythm of a
+    recording.
+    """
+    keys = index.video_keys
+    distances = [after - before for before, after in pairwise(keys)]
+    longest = max(distances, default=0)
+    if longest * index.time_base < CUT_INTERVAL_S:
+        return 0
+    return sum(distance < EARLY_SHARE * longest for distance in distances)
 
 
 def _content_ranges(cost: Costs, floor: float, length: int) -> list[tuple[int, int]]:

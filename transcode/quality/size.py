@@ -79,8 +79,12 @@ def _by_likeness(samples: Sequence[SampleScore], costs: Costs, frames_per_s: flo
         factor = (here / sources[n]) ** SOURCE_EXPONENT if sources[n] and here else 1.0
         rest += pictures * outs[n] * min(_MOST_FACTOR, factor)
     starts = fmean(sample.start_bytes for sample in samples)
-    forced = forced_keyframes_per_s(cuts_per_s(samples, frames_per_s)) / max(1.0, frames_per_s)
-    return (1 - forced) * rest + forced * costs.frames * starts
+    rate = max(1.0, frames_per_s)
+    seen = cuts_per_s(samples, frames_per_s)
+    # Samples like to begin at cuts, so they hold fewer than the film.
+    cuts = max(seen, costs.cuts * rate / costs.frames)
+    share = (forced_keyframes_per_s(cuts) + cuts - seen) / rate
+    return (1 - share) * rest + share * costs.frames * starts
 
 
 def _jackknife_error(others: Sequence[float]) -> float:

@@ -6,15 +6,17 @@ import json
 import math
 import os
 import re
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from mediaflow.base.input_guard import guarded_input
+from transcode.encoders.registry import device_before_input
 from transcode.encoding.ffmpeg import ffmpeg_argv
 from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import run_ffmpeg
 from transcode.outcomes import JobFailed
+from transcode.planning.hdr10_plus import without_hdr10_plus
 from transcode.planning.packet_index import read_packet_index
 from transcode.quality.found import Probe, SampleScore
 from transcode.verify.vmaf import percentile, weighted_mean, weighted_percentile
@@ -32,9 +34,6 @@ ENCODED_NAME = "probe.mkv"
 _SCORES_NAME = "scores.log"
 # Of identical planes, where it would be infinite.
 XPSNR_CEILING_DB = 60.0
-_DEVICE_OPTIONS = frozenset(
-    {"-init_hw_device", "-filter_hw_device", "-vaapi_device", "-qsv_device"}
-)
 _MUXERS = {"mp4": "mp4", "webm": "webm"}
 
 
@@ -82,7 +81,7 @@ def sample_argv(reference: Reference, plan: Plan) -> list[str]:
     return [
         *ffmpeg_argv(),
         "-y",
-        *_device_options(plan.input_options),
+        *device_before_input(plan.video_options),
         *reference.input(),
         *("-map", "0:v:0", "-an", "-sn", "-dn"),
         *_sample_options(plan),
@@ -103,20 +102,13 @@ def _sample_options(plan: Plan) -> tuple[str, ...]:
             options += [name, rest] if rest else []
         elif option == "-dolbyvision":
             options += [name, "0"]  # the samples carry no metadata of single pictures
+        elif option == "-x265-params":
+            options += [name, without_hdr10_plus(value)]
         elif option in ("-metadata", "-disposition"):
             continue
         else:
             options += [name, value]
     return tuple(options)
-
-
-def _device_options(input_options: Sequence[str]) -> list[str]:
-    return [
-        part
-        for name, value in pairwise(input_options)
-        if name in _DEVICE_OPTIONS
-        for part in (name, value)
-    ]
 
 
 def geometry_of(plan: Plan) -> Geometry:

@@ -105,3 +105,19 @@ def test_between_two_probes_bytes_fall_by_a_factor() -> None:
 def test_beside_one_probe_bytes_halve_in_about_six_steps_of_x265() -> None:
     found = between(26.0, {20.0: SizeRange(4000, 3000, 5000)}, 0.15)
     assert found.expected == pytest.approx(2000, rel=0.05)
+
+
+def test_cuts_that_the_source_tells_of_are_keyframes_of_the_output_too() -> None:
+    """Samples begin at cuts and so hold none of them."""
+    keys = [n * 100 for n in range(150) if n % 3]  # at 4 and 8 s of each 12
+    sizes, samples = even(600), [sample(n * 1500, 49_000) for n in range(8)]
+    calm = expected_size(samples, Costs.of(film(sizes)), 25, is_whole=False)
+    cut = expected_size(samples, Costs.of(film(sizes, keys=keys)), 25, is_whole=False)
+    assert Costs.of(film(sizes)).cuts == 0
+    assert Costs.of(film(sizes, keys=keys)).cuts == 50
+    assert cut.expected > calm.expected
+
+
+def test_the_rhythm_of_a_recording_is_no_row_of_cuts() -> None:
+    keys = [n * 12 + n % 2 for n in range(1000)]
+    assert Costs.of(film(even(600), keys=keys)).cuts == 0
