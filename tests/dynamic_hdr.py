@@ -15,6 +15,7 @@ import av
 from tests.media import ffmpeg_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _CRC_POLYNOMIAL = 0x04C11DB7
@@ -94,8 +95,8 @@ def rpu() -> bytes:
     return b"\x19" + body + _crc32(body).to_bytes(4, "big") + b"\x80"
 
 
-def hdr10_plus() -> bytes:
-    """One SEI message: user data registered by ITU-T T.35, one window."""
+def hdr10_plus(picture: int) -> bytes:
+    """One SEI message: user data registered by ITU-T T.35, one window, a little else each time."""
     b = Bits()
     b.u(8, 0xB5)
     b.u(16, 0x003C, 0x0001)
@@ -105,11 +106,16 @@ def hdr10_plus() -> bytes:
     b.u(1, 0)
     b.u(17, 10_000, 12_000, 9_000)
     b.u(17, 800)
-    b.u(4, 1)
-    b.u(7, 99)
-    b.u(17, 11_000)
-    b.u(10, 100)
-    b.u(1, 0, 0, 0)
+    b.u(4, 9)
+    for percentage, value in zip((1, 5, 10, 25, 50, 75, 90, 95, 99), range(9), strict=True):
+        b.u(7, percentage)
+        b.u(17, 100 * value + picture)
+    b.u(10, 0)
+    b.u(1, 0, 1)  # no display's peaks; a curve follows
+    b.u(12, 100, 200)
+    b.u(4, 9)
+    b.u(10, *range(100, 1000, 100))
+    b.u(1, 0)
     payload = b.bytes()
     return bytes([4, len(payload)]) + payload + b"\x80"
 
@@ -117,7 +123,7 @@ def hdr10_plus() -> bytes:
 def make_dolby_vision(path: Path) -> Path:
     """One second, MKV, with the configuration record of profile 8.1."""
     bare = path.with_suffix(".bare.mkv")
-    _interleave(bare, after=b"\x7c\x01" + _protected(rpu()))
+    _interleave(bare, after=lambda _picture: b"\x7c\x01" + _protected(rpu()))
     # Written again by x265, which makes the record of what it finds.
     params = f"{_PARAMS}:bframes=2:keyint=10:min-keyint=10:scenecut=0"
     _ffmpeg(
@@ -127,9 +133,13 @@ def make_dolby_vision(path: Path) -> Path:
     return path
 
 
-def make_hdr10_plus(path: Path) -> Path:
-    """One second, MKV."""
-    _interleave(path, before=b"\x4e\x01" + _protected(hdr10_plus()))
+def make_hdr10_plus(path: Path, *, gap_at: int | None = None) -> Path:
+    """One second, MKV. The picture `gap_at` carries none."""
+
+    def before(picture: int) -> bytes:
+        return b"" if picture == gap_at else b"\x4e\x01" + _protected(hdr10_plus(picture))
+
+    _interleave(path, before=before)
     return path
 
 
@@ -147,7 +157,16 @@ _PARAMS = (
 _TAGS = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
 
 
-def _interleave(path: Path, *, before: bytes = b"", after: bytes = b"") -> None:
+def _nothing(_picture: int) -> bytes:
+    return b""
+
+
+def _interleave(
+    path: Path,
+    *,
+    before: Callable[[int], bytes] = _nothing,
+    after: Callable[[int], bytes] = _nothing,
+) -> None:
     """A plain HDR10 clip with one NAL unit before or after each picture."""
     raw = path.with_suffix(".plain.hevc")
     _ffmpeg(
@@ -155,10 +174,11 @@ def _interleave(path: Path, *, before: bytes = b"", after: bytes = b"") -> None:
         *("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le"),
         *("-x265-params", f"{_PARAMS}:bframes=0:slices=1", "-f", "hevc", f"file:{raw}"),
     )
-    out = b""
+    out, picture = b"", 0
     for unit in _NAL.split(raw.read_bytes())[1:]:
         is_picture = unit[0] >> 1 & 0x3F < 32
-        units = [before, unit, after] if is_picture else [unit]
+        units = [before(picture), unit, after(picture)] if is_picture else [unit]
+        picture += is_picture
         out += b"".join(b"\x00\x00\x00\x01" + u for u in units if u)
     mixed = path.with_suffix(".mixed.hevc")
     mixed.write_bytes(out)

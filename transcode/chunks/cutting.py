@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from transcode.chunks.filters import neighbour_problem
+from transcode.planning.hdr10_plus import is_handed_over
 from transcode.planning.model import PlannedChunk
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _plan_problem(plan: Plan) -> str:
     options = dict(zip(plan.video_options[::2], plan.video_options[1::2], strict=True))
     if video.two_pass:
         return "It is encoded in two passes, which look at the whole film."
+    if is_handed_over(plan.video_options):
+        return "Its HDR10+ metadata is handed to the encoder for the whole film."
     if video.bit_rate_kbps is not None:
         return "It is encoded to a bit rate, which is shared out over the whole film."
     if video.color.is_interlaced:

@@ -26,6 +26,7 @@ class HdrMetadata:
     is_pq: bool
     # Dolby Vision is kept: the peak bit rate to declare (x265 demands one). 0: it is not.
     dolby_vision_cap_kbps: int = 0
+    hdr10_plus_file: str = ""  # in the folder in which the encoder runs; "": there is none
 
     @property
     def light_level(self) -> str:
@@ -70,6 +71,7 @@ class VideoEncoder:
     carries_hdr: bool = False
     # The profile that Dolby Vision with a valid base layer gets (8 in HEVC, 10 in AV1); "": lost.
     dolby_vision_profile: str = ""
+    carries_hdr10_plus: bool = False
     carries_captions: bool = True  # closed captions in the picture stream (CEA-608, -708)
     encodes_fields: bool = False  # can keep interlaced films interlaced
     # Filters that bring the picture to the device, after all others; the VMAF side has none.

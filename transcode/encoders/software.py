@@ -54,6 +54,8 @@ def _x265_options(request: EncodeRequest) -> tuple[str, ...]:
         params.append(f"master-display={_x265_display(hdr.mastering_display)}")
     if hdr.light_level:
         params.append(f"max-cll={hdr.light_level}")
+    if hdr.hdr10_plus_file:
+        params.append(f"dhdr10-info={hdr.hdr10_plus_file}")
     tune = ("-tune:v:0", "grain") if request.rule.tune_grain else ()
     # Closed captions are off by default in libx265 (measured), on in the others.
     options = [*tune, "-a53cc:v:0", "1", *dolby_vision_options(hdr)]
@@ -149,6 +151,7 @@ SOFTWARE_ENCODERS = (
         mp4_tag="hvc1",  # Apple's players take no other
         carries_hdr=True,
         dolby_vision_profile="8",
+        carries_hdr10_plus=True,
     ),
     VideoEncoder(
         family="svtav1",

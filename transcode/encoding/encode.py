@@ -19,11 +19,12 @@ from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
 from transcode.encoders.options import pass_options
-from transcode.encoders.registry import ENCODERS
+from transcode.encoders.registry import ENCODERS, device_before_input
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
 from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import run_ffmpeg
 from transcode.encoding.records import RECORD_NAME, EncodeRecord, read_record, write_record
+from transcode.encoding.side_files import write_side_files
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.models import Chunk, ChunkAttempt, ChunkAttemptStatus, ChunkStatus, Job
 from transcode.planning.model import StreamKind
@@ -83,7 +84,8 @@ def encode_argv(plan: Plan, source: bytes, output: str) -> list[str]:
     """The command line; it runs in the work folder, so `output` is a bare file name."""
     options = guarded_input(source, options=plan.input_options)
     passes = _pass_options(plan, 2)
-    return [*ffmpeg_argv(), "-y", *options, *plan.output_options, *passes, output]
+    device = device_before_input(plan.video_options)
+    return [*ffmpeg_argv(), "-y", *device, *options, *plan.output_options, *passes, output]
 
 
 def first_pass_argv(plan: Plan, source: bytes) -> list[str]:
@@ -103,6 +105,7 @@ def _pass_options(plan: Plan, number: int) -> tuple[str, ...]:
 
 def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeRecord:
     extract_covers(ctx, plan)
+    write_side_files(ctx, plan)
     target = encoded_file(ctx.work_dir, plan)
     partial = target.with_name(f"{ENCODED_STEM}.part{plan.extension}")
     reach(FAIL_STARTED)

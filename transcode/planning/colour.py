@@ -105,6 +105,7 @@ def plan_colour(
         video.max_fall_nits,
         is_pq=video.color_transfer == "smpte2084",
         dolby_vision_cap_kbps=dynamic.dolby_vision_cap_kbps,
+        hdr10_plus_file=dynamic.hdr10_plus_file,
     )
     return ColourPlan((*filters, *_setparams(color)), color, hdr, losses, dynamic.notes)
 

@@ -3,7 +3,7 @@
 Both are data beside each picture that tell a display how to show it; below lies a picture that
 other players show. What the encoders here carry (measured, ffmpeg 9): x265 and SVT-AV1 write Dolby
 Vision again, picture by picture, where the picture below is valid HDR10 or HLG; none of them takes
-HDR10+ from the decoder.
+HDR10+ from the decoder, but x265 takes it from a file (`hdr10_plus.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from library.media_info import HdrKind
 from transcode.outcomes import JobSkipped
+from transcode.planning.hdr10_plus import FILE_NAME
 
 if TYPE_CHECKING:
     from library.media_info import VideoStream
@@ -54,6 +55,7 @@ class DynamicHdr:
     hdr: HdrKind
     dolby_vision_profile: str = ""
     dolby_vision_cap_kbps: int = 0
+    hdr10_plus_file: str = ""
     filters: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -85,6 +87,10 @@ def plan_dynamic_hdr(
     reason = _why_not_kept(video, encoder, depth=depth, is_reshaped=is_reshaped)
     if reason:
         raise JobSkipped("hdr_would_be_lost", f"{reason} {_hint(video)}")
+    plus = FILE_NAME if video.has_hdr10_plus or video.hdr == HdrKind.HDR10_PLUS else ""
+    notes = ("HDR10+ is kept, picture by picture.",) if plus else ()
+    if video.hdr == HdrKind.HDR10_PLUS:
+        return DynamicHdr(HdrKind.HDR10_PLUS, hdr10_plus_file=plus, notes=notes)
     compatibility = video.dolby_vision_profile.partition(".")[2]
     is_hd = video.width * video.height <= _HD_SAMPLES
     kept = f"{encoder.dolby_vision_profile}.{compatibility}"
@@ -92,7 +98,8 @@ def plan_dynamic_hdr(
         HdrKind.DOLBY_VISION,
         dolby_vision_profile=kept,
         dolby_vision_cap_kbps=_CAP_KBPS if is_hd else _CAP_UHD_KBPS,
-        notes=(f"Dolby Vision is kept, as profile {kept}.",),
+        hdr10_plus_file=plus,
+        notes=(f"Dolby Vision is kept, as profile {kept}.", *notes),
     )
 
 
@@ -101,14 +108,22 @@ def _why_not_kept(
 ) -> str:
     """ "" where it can be kept."""
     name = _name(video)
-    if video.hdr == HdrKind.HDR10_PLUS:
+    is_plus = video.hdr == HdrKind.HDR10_PLUS
+    can_plus = encoder.carries_hdr10_plus and video.codec == "hevc"
+    if is_plus and not can_plus:
         return f"Its {name} metadata would be lost by encoding."
+    if is_plus:
+        return _why_not_described(name, depth=depth, is_reshaped=is_reshaped)
     if video.dolby_vision_profile not in _KEPT_PROFILES or base_layer(video) is None:
         return f"Its {name} metadata would be lost by encoding."
     if not encoder.dolby_vision_profile:
         return f"{encoder.family} cannot carry its {name}."
-    if video.has_hdr10_plus:
+    if video.has_hdr10_plus and not can_plus:
         return "It carries HDR10+ beside Dolby Vision, and the HDR10+ would be lost by encoding."
+    return _why_not_described(name, depth=depth, is_reshaped=is_reshaped)
+
+
+def _why_not_described(name: str, *, depth: int, is_reshaped: bool) -> str:
     if depth < 10:
         return f"Its {name} needs 10 bits."
     if is_reshaped:

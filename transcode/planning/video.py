@@ -11,6 +11,7 @@ from transcode.encoders import ENCODERS, EncodeRequest, VideoEncoder, video_opti
 from transcode.outcomes import JobSkipped
 from transcode.planning.colour import HD_LINES, ColourPlan, plan_colour, with_explicit_hd_colour
 from transcode.planning.constant_rate import FRAME_TOLERANCE, ConstantRate, constant_rate
+from transcode.planning.dynamic_hdr import HDR_NAMES
 from transcode.planning.model import Action, ExpectedColor, PlannedStream, StreamKind, VideoPlan
 from transcode.planning.shape import Shape, shape_of
 
@@ -161,8 +162,8 @@ def _steady_rate(draft: Draft, video: VideoStream, rule: VideoRule) -> ConstantR
 def _crop(draft: Draft, video: VideoStream, rule: VideoRule) -> CropBox | None:
     if not rule.crop_borders:
         return None
-    if video.hdr == HdrKind.DOLBY_VISION and rule.hdr == "keep":
-        draft.notes.append("Black bars stay: Dolby Vision describes the picture with them.")
+    if video.hdr in (HdrKind.DOLBY_VISION, HdrKind.HDR10_PLUS) and rule.hdr == "keep":
+        draft.notes.append(f"Black bars stay: {HDR_NAMES[video.hdr]} describes them as well.")
         return None
     draft.notes.append(draft.borders.note)
     return draft.borders.box

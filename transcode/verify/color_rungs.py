@@ -6,6 +6,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from library.media_info import MasteringDisplay
+from library.probing.pool import run_guarded_worker
+from transcode.planning.film_timing import TIMEOUT_S
+from transcode.planning.hdr10_plus import is_handed_over, read_hdr10_plus
 from transcode.planning.model import ExpectedColor
 from transcode.planning.video import CLOSED_CAPTIONS
 from transcode.verify.evidence import Verdict
@@ -36,6 +39,7 @@ def check_color(evidence: Evidence) -> RungResult:
     if expected is None:
         return COLOR.not_applicable("The source's picture was not described by the probe.")
     problem = next(_problems(expected, video, size), "") or _caption_problem(evidence, video)
+    problem = problem or _hdr10_plus_problem(evidence)
     if problem:
         return COLOR.failed(problem, _LIMIT, f"The picture is not described as planned: {problem}.")
     described = " ".join(
@@ -110,6 +114,19 @@ def _caption_problem(evidence: Evidence, video: VideoStream) -> str:
     if not is_lost or CLOSED_CAPTIONS in evidence.plan.losses:
         return ""
     return "the closed captions are gone"
+
+
+def _hdr10_plus_problem(evidence: Evidence) -> str:
+    """Where the plan keeps it, it must be there picture by picture. Reads both films."""
+    if not is_handed_over(evidence.plan.video_options):
+        return ""
+    before, after = (
+        run_guarded_worker(
+            read_hdr10_plus, path, timeout_s=TIMEOUT_S, checkpoint=evidence.run.checkpoint
+        )
+        for path in (evidence.run.source, evidence.output_raw)
+    )
+    return "" if before == after else "its HDR10+ metadata is not that of the source"
 
 
 def _hdr_problems(expected: ExpectedColor, video: VideoStream) -> Iterator[str]:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from library.media_info import HdrKind
+from tests.dynamic_hdr import make_hdr10_plus
 from tests.media import ffmpeg_path
 from tests.transcode.encode.world import X265, make_world, run_phases
+from transcode.outcomes import JobSkipped
+from transcode.planning.hdr10_plus import read_hdr10_plus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,3 +62,19 @@ def test_colours_and_shape_stay_whatever_the_picture_is_made_of(tmp_path: Path, 
     assert video.sample_aspect_ratio == ("16:11" if kind == "anamorphic" else "1:1")
     assert video.color_range == ("pc" if kind == "full range" else "tv")
     assert len(result.prepared.plan.losses) == (kind in ("4:2:2", "4:4:4", "RGB"))
+
+
+def test_hdr10_plus_is_read_from_the_film_and_written_by_x265(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    source = make_hdr10_plus(tmp_path / "films" / "film.mkv")
+    result = run_phases(make_world(tmp_path, source, replace(X265, min_saving_pct=-200)))
+    assert result.after.video[0].hdr == HdrKind.HDR10_PLUS
+    assert read_hdr10_plus(bytes(result.output)) == read_hdr10_plus(bytes(source))
+
+
+def test_hdr10_plus_with_gaps_skips_the_film(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    source = make_hdr10_plus(tmp_path / "films" / "film.mkv", gap_at=7)
+    with pytest.raises(JobSkipped) as caught:
+        run_phases(make_world(tmp_path, source, replace(X265, min_saving_pct=-200)))
+    assert "1 of its pictures carry no HDR10+ metadata" in caught.value.reason

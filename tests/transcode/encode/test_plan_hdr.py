@@ -15,12 +15,15 @@ from tests.transcode.encode.films import (
     X265,
     film,
     hdr_video,
+    index_of,
     plan_for,
     refusal,
 )
+from transcode.chunks.cutting import cut
 from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import FfmpegResult
 from transcode.outcomes import JobSkipped
+from transcode.planning.hdr10_plus import is_handed_over
 from transcode.presets.spec import PresetSpec, VideoRule
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ def test_dolby_vision_in_mp4_gets_its_box() -> None:
         (dolby("8.1"), PresetSpec(video=VideoRule(bit_depth=8))),
         (dolby("8.1"), PresetSpec(video=VideoRule(max_resolution=720))),
         (dolby("8.1", rotation_deg=90), X265),
-        (dolby("8.1", has_hdr10_plus=True), X265),
+        (dolby("8.1", has_hdr10_plus=True), AV1),
         (dolby("8.1", color_transfer="bt709"), X265),
     ],
     ids=[
@@ -86,6 +89,48 @@ def test_dolby_vision_in_mp4_gets_its_box() -> None:
 )
 def test_dolby_vision_that_cannot_be_kept_skips_the_film(info: Any, spec: PresetSpec) -> None:
     assert refusal(info, spec) == "hdr_would_be_lost"
+
+
+def test_hdr10_plus_is_kept_by_x265_alone_and_beside_dolby_vision() -> None:
+    plus = film(hdr_video(HdrKind.HDR10_PLUS, has_hdr10_plus=True))
+    both = dolby("8.1", has_hdr10_plus=True)
+    for info, hdr in ((plus, "hdr10plus"), (both, "dolby_vision")):
+        plan = plan_for(info, X265)
+        assert plan.video is not None
+        assert plan.video.color.hdr == hdr
+        assert is_handed_over(plan.video_options)
+        assert plan.losses == ()
+        assert "HDR10+ is kept, picture by picture." in plan.notes
+    assert not is_handed_over(plan_for(dolby("8.1"), X265).video_options)
+
+
+@pytest.mark.parametrize(
+    ("values", "spec"),
+    [
+        ({}, AV1),
+        ({}, X264),
+        ({"codec": "av1"}, X265),
+        ({}, PresetSpec(video=VideoRule(bit_depth=8))),
+        ({}, PresetSpec(video=VideoRule(max_resolution=720))),
+    ],
+    ids=["SVT-AV1", "x264", "from AV1", "8 bits", "scaled"],
+)
+def test_hdr10_plus_that_cannot_be_kept_skips_the_film(
+    values: dict[str, Any], spec: PresetSpec
+) -> None:
+    info = film(hdr_video(HdrKind.HDR10_PLUS, has_hdr10_plus=True, **values))
+    assert refusal(info, spec) == "hdr_would_be_lost"
+
+
+def test_a_film_whose_hdr10_plus_is_handed_over_runs_whole() -> None:
+    info = film(hdr_video(HdrKind.HDR10_PLUS, has_hdr10_plus=True))
+    plan = plan_for(info, X265)
+    assert "HDR10+" in cut(index_of(info), info, plan, chunk_seconds=0.1).whole_reason
+
+
+def test_reducing_is_no_business_of_x265_alone() -> None:
+    info = film(hdr_video(HdrKind.HDR10_PLUS, has_hdr10_plus=True))
+    assert not is_handed_over(plan_for(info, TO_HDR10).video_options)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_hlg_is_kept_without_hdr10_options() -> None:
 @pytest.mark.parametrize(
     ("kind", "spec"),
     [
-        (HdrKind.HDR10_PLUS, X265),
+        (HdrKind.HDR10_PLUS, AV1),
         (HdrKind.HDR10, X264),
         (HdrKind.HDR10, PresetSpec(video=VideoRule(bit_depth=8))),
         (HdrKind.HLG, PresetSpec(video=VideoRule(bit_depth=8))),

@@ -15,6 +15,7 @@ from transcode.encoding.encode import encode_argv
 from transcode.encoding.ffmpeg import ffmpeg_argv
 from transcode.encoding.process import FfmpegResult, run_ffmpeg
 from transcode.planning.borders import NOT_LOOKED_AT, Borders
+from transcode.planning.hdr10_plus import FILE_NAME, is_handed_over, read_hdr10_plus
 from transcode.planning.model import (
     Action,
     ExpectedColor,
@@ -261,6 +262,8 @@ def encode_by_preset(
     for cover in (s for s in plan.kept if s.kind == StreamKind.COVER):
         picture = ("-map", f"0:{cover.source_index}", "-c", "copy", "-frames:v", "1")
         ffmpeg("-i", source, *picture, "-f", "image2", "-update", "1", folder / cover.file_name)
+    if is_handed_over(plan.video_options):
+        (folder / FILE_NAME).write_text(read_hdr10_plus(raw))
     output = folder / f"output{plan.extension}"
     result = run_ffmpeg(encode_argv(plan, raw, output.name), cwd=folder)
     assert result.is_ok, result.stderr_lines

@@ -88,6 +88,19 @@ def test_what_is_reduced_to_hdr10_carries_no_dynamic_data_any_more(
     assert len(pair.prepared.plan.losses) == 1
 
 
+def test_hdr10_plus_comes_out_picture_by_picture_or_fails_the_colour_rung(tmp_path: Path) -> None:
+    source = make_hdr10_plus(tmp_path / "film.mkv")
+    pair = encode_by_preset(source, tmp_path, spec())
+    assert failed_rungs(pair) == {}
+    before, after = side_data(source), side_data(pair.output)
+    assert len({s["DYNAMIC_HDR_PLUS"] for s in before}) == len(before) == 25
+    assert [s["DYNAMIC_HDR_PLUS"] for s in after] == [s["DYNAMIC_HDR_PLUS"] for s in before]
+    other = pair.output.with_name("other.mkv")
+    ffmpeg("-i", pair.output, "-c", "copy", "-bsf:v", "filter_units=remove_types=39", other)
+    other.replace(pair.output)
+    assert set(failed_rungs(pair)) == {9}
+
+
 def test_dolby_vision_that_went_missing_fails_the_colour_rung(tmp_path: Path) -> None:
     pair = encode_by_preset(make_dolby_vision(tmp_path / "film.mkv"), tmp_path, spec())
     bare = tmp_path / "bare.mkv"
