@@ -15,6 +15,7 @@ from mediaflow.base.input_guard import guarded_input
 from transcode.chunks.commands import chunk_options, planned_film, seek_options
 from transcode.chunks.cutting import pictures_of
 from transcode.chunks.store import ChunkRecord, force_file, force_folder, sha256_of
+from transcode.encoders.registry import device_before_input
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
 from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import run_ffmpeg
@@ -141,6 +142,7 @@ def chunk_argv(
     return [
         *ffmpeg_argv(loglevel=_LOG_LEVEL),
         "-y",
+        *device_before_input(video_options),
         *options,
         *chunk_options(film.plan, task.chunk, times, video_options),
         output,

@@ -12,6 +12,7 @@ from tests.transcode.encoders.ffmpeg_help import EncoderHelp, encoder_help, gene
 from transcode.encoders import ENCODERS, EncodeRequest, HdrMetadata, VideoEncoder, video_options
 from transcode.encoders.hardware import HARDWARE_ENCODERS, VIDEOTOOLBOX, device_options
 from transcode.encoders.model import SPEEDS
+from transcode.encoders.registry import device_before_input
 from transcode.presets.spec import VideoRule
 
 NO_HDR = HdrMetadata(None, None, None, is_pq=False)
@@ -162,3 +163,11 @@ def test_an_even_speed_order_is_kept() -> None:
     nvidia = [ENCODERS["av1_nvenc"].speeds[s] for s in SPEEDS]
     assert all(a < b for a, b in pairwise(nvidia))
     assert replace(ENCODERS["x264"], api="nvenc").is_hardware
+
+
+def test_the_device_is_opened_before_the_inputs_of_every_encode_that_needs_one() -> None:
+    opened = device_before_input(("-c:v:0", "av1_vaapi", "-g:v:0", "240"))
+    assert opened == ("-vaapi_device", "/dev/dri/renderD128")
+    for name in ("copy", "libx265", "hevc_nvenc", "no_such"):
+        assert device_before_input(("-c:v:0", name)) == ()
+    assert device_before_input(()) == ()
