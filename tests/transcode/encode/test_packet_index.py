@@ -47,6 +47,10 @@ def test_as_many_pictures_are_counted_as_decoding_gives(tmp_path: Path, kind: st
     assert index.frames == decoded_frames(clip)
     assert list(index.video_pts) == sorted(set(index.video_pts))
     assert not index.is_truncated
+    assert len(index.video_sizes) == index.frames
+    span = index.video_span
+    assert span is not None
+    assert index.undecodable_packets or sum(index.video_sizes) == span.size_bytes
 
 
 def test_pictures_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
