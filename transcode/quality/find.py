@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcode.encoders import ENCODERS
@@ -29,6 +27,7 @@ from transcode.quality.trial import try_quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from transcode.encoders.model import VideoEncoder
     from transcode.planning.model import Plan
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from transcode.quality.search import Metric
     from transcode.quality.size import SizeRange
 
+SAMPLES_FOLDER = "samples"
 TARGET_UNREACHABLE = "target_unreachable"
 # Any number makes a plan whose options besides the CRF are those of all others.
 _SOME_CRF = 25.0
@@ -255,7 +255,9 @@ class _Laboratory:
         return probe
 
     def _cut(self, plan: Plan) -> Reference:
-        self._folder = Path(tempfile.mkdtemp(prefix="samples-", dir=self.work_dir))
+        self._folder = self.work_dir / SAMPLES_FOLDER
+        shutil.rmtree(self._folder, ignore_errors=True)  # of a search that was killed
+        self._folder.mkdir(mode=0o700)
         samples = self.question.samples.samples
         count = len(samples)
         return cut_reference(

@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from transcode.encoding.ffmpeg import ffmpeg_argv
+from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import run_ffmpeg
-from transcode.outcomes import JobFailed
+from transcode.outcomes import JobFailed, JobWaits
 from transcode.planning.packet_index import read_packet_index
 from transcode.verify.film_sides import source_side
 from transcode.verify.vmaf_graph import FAR, NEAR, Excerpt
@@ -35,7 +36,8 @@ class ReferenceFailed(JobFailed):
     """The samples could not be cut out of the film."""
 
     def __init__(self, text: str) -> None:
-        super().__init__("samples_failed", f"Samples of the film could not be taken: {text}")
+        reason = f"Samples of the film could not be taken: {text}"
+        super().__init__("samples_failed", reason, is_retryable=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def cut_reference(
     checkpoint: Callable[[], None] | None = None,
     on_sample: Callable[[int], None] | None = None,
 ) -> Reference:
-    """Cut all samples into `folder`. Raises ReferenceFailed."""
+    """Cut all samples into `folder`. Raises ReferenceFailed, and JobWaits for a full disk."""
     assert film.index.video_index is not None
     side = source_side(film.path, film.index.video_index, film.info, film.index, plan)
     rate = frame_rate(film)
@@ -122,6 +124,9 @@ def _cut_patiently(
         excerpt = Excerpt(side, sample.first * ratio, sample.count * ratio, earlier)
         argv = _cut_argv(excerpt, plan, rate, _name(number))
         result = run_ffmpeg(argv, cwd=folder, checkpoint=checkpoint)
+        problem = outcome_of(result, folder / _name(number))
+        if isinstance(problem, JobWaits):
+            raise problem
         if not result.is_ok:
             seen = (result.stderr_lines or ("ffmpeg failed",))[-1][:300]
             continue

@@ -12,11 +12,15 @@ import pytest
 from library.media_info import HdrKind
 from tests.transcode.encode import films
 from tests.transcode.quality.films import film
+from transcode.encoding.process import FfmpegResult
+from transcode.outcomes import JobFailed, JobWaits
 from transcode.presets.spec import PresetSpec, VideoRule
+from transcode.quality import reference as reference_module
 from transcode.quality import words
 from transcode.quality.bias import best_number, habits, usual_quality
 from transcode.quality.cache import settings_key
-from transcode.quality.reference import Reference
+from transcode.quality.found import FilmSource
+from transcode.quality.reference import Reference, cut_reference
 from transcode.quality.sampling import Sample
 from transcode.quality.search import Unreachable
 from transcode.quality.trial import (
@@ -156,3 +160,23 @@ def test_first_guesses_follow_target_size_and_encoder() -> None:
     wide = habits("av1_vaapi", (1, 255))
     assert 100 < usual_quality(wide, 95, 1080, "vmaf") < 180
     assert best_number((1, 51)) == 8
+
+
+def test_a_full_disk_waits_and_a_film_that_cannot_be_cut_may_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(line: str) -> None:
+        result = FfmpegResult((), 1, (line,), False, 0.1, None)
+        monkeypatch.setattr(reference_module, "run_ffmpeg", lambda *_a, **_k: result)
+
+    info = films.film(films.video())
+    source = FilmSource(b"/films/film.mkv", info, films.index_of(info))
+    ends("[error] Error writing: No space left on device")
+    with pytest.raises(JobWaits) as waits:
+        cut_reference(source, plan(), [Sample(0, 10)], tmp_path)
+    assert waits.value.reason_code == "disk_full"
+    ends("[error] Invalid data found")
+    with pytest.raises(JobFailed) as failed:
+        cut_reference(source, plan(), [Sample(0, 10)], tmp_path)
+    assert failed.value.reason_code == "samples_failed"
+    assert failed.value.is_retryable
