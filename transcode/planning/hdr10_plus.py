@@ -87,7 +87,8 @@ def parse_hdr10_plus(payload: bytes) -> Hdr10Plus:
         raise Hdr10PlusProblem("Its HDR10+ metadata counts bright pixels.")
     if bits.u(1):
         raise Hdr10PlusProblem("Its HDR10+ metadata describes a display's peaks.")
-    knee, anchors = None, ()
+    knee: tuple[int, int] | None = None
+    anchors: tuple[int, ...] = ()
     if bits.u(1):
         knee = (bits.u(12), bits.u(12))
         anchors = tuple(bits.u(10) for _ in range(bits.u(4)))
