@@ -338,9 +338,7 @@ def _with_frame(
         transfer = transfer or probe_color.TRANSFERS.get(int(frame.color_trc), "")
     has_dv = bool({"DOVI_METADATA", "DOVI_RPU_BUFFER"} & side.keys() or dumped.dolby_vision_profile)
     has_plus = "DYNAMIC_HDR_PLUS" in side
-    kind = probe_color.hdr_kind(
-        transfer=transfer, has_dolby_vision=has_dv, has_hdr10_plus=has_plus
-    )
+    kind = probe_color.hdr_kind(transfer=transfer, has_dolby_vision=has_dv, has_hdr10_plus=has_plus)
     is_interlaced = frame is not None and not video.field_order and frame.interlaced_frame
     return replace(
         video,
