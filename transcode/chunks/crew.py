@@ -11,9 +11,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from transcode.chunks.encoding import Calls, OtherPictures
+from transcode.chunks.encoding import Calls
 from transcode.chunks.reading import ChunkFacts, chunk_facts
-from transcode.outcomes import JobOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,8 +119,6 @@ class Crew:
             self._events.put(Encoded(task, work(calls)))
         except _Stopped:
             return
-        except (JobOutcome, OtherPictures) as error:
-            self._events.put(Failed(task, error))
         except Exception as error:  # noqa: BLE001  # the edge of a thread: raised again by the caller
             self._events.put(Failed(task, error))
 

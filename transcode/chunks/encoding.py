@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from transcode.chunks.store import ChunkStore
     from transcode.encoding.process import FfmpegResult
     from transcode.encoding.progress import FfmpegProgress
+    from transcode.outcomes import JobOutcome
     from transcode.planning.model import Plan, PlannedChunk
     from transcode.planning.packet_index import PacketIndex
 
@@ -38,6 +39,15 @@ FAIL_FINISHED = declare("chunk.finished", "a chunk is encoded, its pictures are 
 FAIL_NAMED = declare("chunk.named", "a chunk has its name, nothing is recorded of it")
 # Repeated messages one by one: they are counted against those of the lead-in.
 _LOG_LEVEL = "repeat+level+warning"
+
+
+class FfmpegFailed(Exception):
+    """An ffmpeg did not end well. `outcome` is what becomes of the job when nothing helps."""
+
+    def __init__(self, outcome: JobOutcome, result: FfmpegResult) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+        self.result = result
 
 
 class OtherPictures(Exception):
@@ -85,7 +95,7 @@ def encode_chunk(
 ) -> ChunkRecord:
     """Encode, prove and name it; the record still lacks its parameter sets.
 
-    Raises JobOutcome, OtherPictures and what `calls.checkpoint` raises.
+    Raises FfmpegFailed, JobOutcome, OtherPictures and what `calls.checkpoint` raises.
     """
     part, times = store.part(task.key), store.times(task.key)
     argv = chunk_argv(film, task, (part.name, times.name), lead, video_options)
@@ -102,7 +112,7 @@ def encode_chunk(
     problem = outcome_of(result, part)
     if problem is not None:
         store.drop(task.key)
-        raise problem
+        raise FfmpegFailed(problem, result)
     calls.check_source()
     _check_times(times, pictures_of(film.index, task.chunk), film.index.time_base)
     result = without_lead_in(result, film, task, lead, calls)

@@ -18,11 +18,14 @@ from mediaflow.base.failpoints import declare, reach
 from transcode.chunks.adoption import adopt_chunks
 from transcode.chunks.commands import FROM_THE_START, LEADS
 from transcode.chunks.crew import Crew, Encoded, Failed, Progressed, Said, WasRead
-from transcode.chunks.encoding import ChunkTask, OtherPictures, encode_chunk
+from transcode.chunks.encoding import ChunkTask, FfmpegFailed, OtherPictures, encode_chunk
 from transcode.chunks.progress import ChunkProgress
 from transcode.chunks.rows import ChunkRows
 from transcode.chunks.slots import ChunkSlots
 from transcode.chunks.store import ChunkStore, chunk_key
+from transcode.encoders.answers import AnswerKind
+from transcode.encoders.fallback import Fallback
+from transcode.encoding.passed_over import encoder_of, pass_over
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.outcomes import JobFailed, LeaseLost
 from transcode.running.context import PhaseProgress
@@ -74,6 +77,8 @@ class _Engine:
         self._tries: dict[int, int] = {}
         self._leads: dict[int, int] = {}
         self._progress = ChunkProgress(film.plan, self._tasks)
+        self._encoder = encoder_of(film.plan)
+        self._fallback = Fallback(self._encoder, size.processes) if self._encoder else None
         self._slots: ChunkSlots
 
     def run(self) -> list[ChunkRecord]:
@@ -131,7 +136,7 @@ class _Engine:
             return
         self._is_alone = not self._running and not self._waiting
         queue = self._alone if self._is_alone else self._waiting
-        limit = 1 if self._is_alone else self._size.processes
+        limit = 1 if self._is_alone else self._sessions
         while queue:
             slot_name = self._slots.take(queue[0].number, limit=limit)
             if slot_name is None:
@@ -148,10 +153,19 @@ class _Engine:
             task,
             self._store,
             lead=lead,
-            video_options=self._size.video_options,
+            video_options=self._video_options,
         )
         self._progress.started(task)
         crew.encode(task, work, partial(refuse_replaced, self._ctx))
+
+    @property
+    def _sessions(self) -> int:
+        return self._fallback.sessions if self._fallback else self._size.processes
+
+    @property
+    def _video_options(self) -> tuple[str, ...]:
+        options = self._size.video_options
+        return self._fallback.options(options) if self._fallback else options
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -191,6 +205,8 @@ class _Engine:
             self._lose(task, _OtherParameters())
         else:
             self._store.finish(record)
+            if self._fallback is not None:
+                self._fallback.finished_one()
             reach(FAIL_RECORDED)
             self._take(task, record, self._running.pop(task.number))
             reach(FAIL_PROVEN)
@@ -219,6 +235,11 @@ class _Engine:
                 raise CannotCut(f"Cut at chunk {task.number}, other pictures came: {error}.")
             self._waiting.appendleft(task)
             return
+        if isinstance(error, FfmpegFailed):
+            if self._has_answer(error):
+                self._waiting.appendleft(task)
+                return
+            error = error.outcome
         is_last = self._tries[task.number] >= MAX_TRIES
         if isinstance(error, _OtherParameters):
             if is_last:
@@ -226,6 +247,22 @@ class _Engine:
         elif is_last or not (isinstance(error, JobFailed) and error.is_retryable):
             raise error
         self._alone.append(task)
+
+    def _has_answer(self, failed: FfmpegFailed) -> bool:
+        """Whether the encoder may do better another way. Raises JobHandedBack for another one."""
+        if self._fallback is None or self._encoder is None or not _is_about_encoder(failed):
+            return False
+        result = failed.result
+        answer = self._fallback.react(result.stderr_lines, result.return_code)
+        self._ctx.log(answer.text)
+        if answer.kind in (AnswerKind.OTHER_ENCODER, AnswerKind.SOFTWARE):
+            raise pass_over(self._ctx.work_dir, self._encoder, answer.text)
+        return answer.kind in (AnswerKind.FEWER_SESSIONS, AnswerKind.REDUCED_OPTIONS)
+
+
+def _is_about_encoder(failed: FfmpegFailed) -> bool:
+    """A full disk is not."""
+    return isinstance(failed.outcome, JobFailed)
 
 
 class _OtherParameters(Exception):

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transcode.encoders.parallel_here import parallelism_here
-from transcode.encoders.registry import ENCODERS
 from transcode.encoders.threads import with_threads
+from transcode.encoding.passed_over import encoder_of
 from transcode.queue.slots import parallel_limit
 
 if TYPE_CHECKING:
-    from transcode.encoders.model import VideoEncoder
     from transcode.planning.model import Plan
 
 
@@ -33,8 +32,3 @@ def crew_size(plan: Plan) -> CrewSize:
     )
     options = with_threads(encoder, plan.video_options, found.threads_each)
     return CrewSize(found.processes, options)
-
-
-def encoder_of(plan: Plan) -> VideoEncoder | None:
-    name = plan.video.encoder if plan.video else ""
-    return next((e for e in ENCODERS.values() if e.ffmpeg_name == name), None)

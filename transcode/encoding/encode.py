@@ -18,15 +18,18 @@ from django.utils import timezone
 from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
+from transcode.encoders.failures import classify
 from transcode.encoders.options import pass_options
 from transcode.encoders.registry import ENCODERS, device_before_input
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
+from transcode.encoding.passed_over import encoder_of, pass_over
 from transcode.encoding.problems import outcome_of
 from transcode.encoding.process import run_ffmpeg
 from transcode.encoding.records import RECORD_NAME, EncodeRecord, read_record, write_record
 from transcode.encoding.side_files import write_side_files
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.models import Chunk, ChunkAttempt, ChunkAttemptStatus, ChunkStatus, Job
+from transcode.outcomes import JobFailed
 from transcode.planning.model import StreamKind
 from transcode.running.context import PhaseProgress
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from transcode.encoding.process import FfmpegResult
     from transcode.encoding.progress import FfmpegProgress
+    from transcode.outcomes import JobOutcome
     from transcode.planning.model import Plan
     from transcode.running.context import RunContext
 
@@ -124,7 +128,7 @@ def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeR
     if problem is not None:
         partial.unlink(missing_ok=True)
         refuse_missing(ctx)
-        raise problem
+        raise _without_hardware(ctx, plan, result, problem)
     refuse_replaced(ctx)
     reach(FAIL_FINISHED)
     ctx.report(PhaseProgress(pct=100.0, note="Reading back what was written"))
@@ -134,6 +138,17 @@ def _run(ctx: RunContext, plan: Plan, digest: str, source_bytes: int) -> EncodeR
     ctx.log(f"encoded {record.size_bytes:,} bytes from {source_bytes:,} in {result.seconds:.1f} s")
     reach(FAIL_RECORDED)
     return record
+
+
+def _without_hardware(
+    ctx: RunContext, plan: Plan, result: FfmpegResult, problem: JobOutcome
+) -> JobOutcome:
+    """A hardware encoder that fails is passed over by the job's next attempt."""
+    encoder = encoder_of(plan)
+    if encoder is None or not encoder.is_hardware or not isinstance(problem, JobFailed):
+        return problem
+    failure = classify(result.stderr_lines, result.return_code)
+    return pass_over(ctx.work_dir, encoder, failure.text)
 
 
 def _first_pass(ctx: RunContext, plan: Plan) -> None:

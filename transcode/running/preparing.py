@@ -13,8 +13,10 @@ from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.settings_store import get_setting
 from transcode.chunks.cutting import with_chunks
 from transcode.encoders.availability import working_encoders
-from transcode.encoders.choice import choose_encoder
+from transcode.encoders.choice import choose_encoder, software_for
+from transcode.encoders.registry import ENCODERS
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
+from transcode.encoding.passed_over import read_passed_over
 from transcode.models import Job
 from transcode.outcomes import JobFailed, JobSkipped, JobWaits
 from transcode.planning import refusals
@@ -87,7 +89,13 @@ def prepare(ctx: RunContext) -> Prepared:
     elif (known := known_quality(FilmSource(ctx.source, info, index), plan)) is not None:
         # Somebody asked for an estimate of this film: its samples say more than other films.
         rest = bytes_beside_picture(plan, index)
-        estimate = predict(facts_of_info(info), ctx.spec, found=known, rest_bytes=rest)
+        estimate = predict(
+            facts_of_info(info),
+            ctx.spec,
+            found=known,
+            rest_bytes=rest,
+            encoder=planner.encoder,
+        )
         refuse_not_worth_it(estimate, info.size_bytes, ctx.spec)
     plan = with_chunks(
         plan,
@@ -144,7 +152,18 @@ def _planner(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> _Planner:
     if ctx.spec.video.crop_borders:
         borders = _borders(ctx, info, index)
     fingerprint, version = _fingerprint(ctx.source), _ffmpeg_version()
-    return _Planner(ctx, info, index, borders, fingerprint, version, ctx.spec.video.encoder)
+    encoder = _own_encoder(ctx)
+    return _Planner(ctx, info, index, borders, fingerprint, version, encoder)
+
+
+def _own_encoder(ctx: RunContext) -> str:
+    """The family that the preset names; software where that is hardware that failed in this job."""
+    named = ENCODERS.get(ctx.spec.video.encoder)
+    if named is None or named.family not in read_passed_over(ctx.work_dir):
+        return ctx.spec.video.encoder
+    family = software_for(named.codec)
+    ctx.log(f"{named.title} failed before, so {ENCODERS[family].title or family} encodes.")
+    return family
 
 
 def _borders(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> Borders:
@@ -163,12 +182,12 @@ def _borders(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> Borders:
 
 def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQuality]:
     """By hardware where the preset lets it and it reaches the target, else by the preset's own."""
-    rule = ctx.spec.video
+    rule = replace(ctx.spec.video, encoder=planner.encoder)
     if rule.hardware == "never":
         return planner, _search(ctx, planner)
     picture = planner.info.main_video
     working = working_encoders(check_if_missing=True)
-    passed_over: set[str] = set()
+    passed_over = read_passed_over(ctx.work_dir)
     while True:
         chosen = choose_encoder(
             rule,
@@ -183,7 +202,7 @@ def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQu
         try:
             return candidate, _search(ctx, candidate)
         except (JobSkipped, JobFailed) as problem:
-            if chosen.family == rule.encoder:
+            if not ENCODERS[chosen.family].is_hardware:
                 raise
             ctx.log(f"{chosen.family} is passed over: {problem.reason}")
             passed_over.add(chosen.family)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from servers import slots as server_slots
 from servers.models import SlotLease
-from tests.transcode.chunks.fakes import FakeWorld, fake_world
-from transcode.chunks.encoding import OtherPictures
+from tests.transcode.chunks.fakes import OK, FakeWorld, fake_world
+from transcode.chunks.encoding import FfmpegFailed, OtherPictures
 from transcode.chunks.engine import MAX_TRIES, CannotCut
 from transcode.models import Chunk, ChunkAttempt, ChunkStatus, Job, JobStatus
 from transcode.outcomes import JobCancelled, JobFailed, JobHandedBack, JobWaits, LeaseLost
@@ -162,6 +163,20 @@ def test_a_failed_chunk_is_tried_again_after_the_others(world: FakeWorld) -> Non
     assert world.stub.encoded.count(0) == 2
     assert world.stub.encoded[-1] == 0
     assert ChunkAttempt.objects.filter(status="lost").count() == 1
+
+
+def test_where_memory_ran_out_fewer_run_at_once(world: FakeWorld) -> None:
+    short = replace(OK, return_code=1, stderr_lines=("x264 [error]: malloc of size 9 failed",))
+
+    def fail_once(task: ChunkTask, _calls: Calls) -> None:
+        if task.number == 1 and world.stub.encoded.count(1) == 1:
+            raise FfmpegFailed(boom(), short)
+
+    world.stub.at_each_try = fail_once
+    context = world.encode()
+    assert [record.frames for record in context] == [25] * 4
+    assert world.stub.encoded.count(1) == 2
+    assert any("Fewer encodes run at once" in line for line in world.world.log)
 
 
 def test_a_chunk_that_keeps_failing_fails_the_job_with_the_reason(world: FakeWorld) -> None:
