@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from django.conf import settings
 
+from library.media_info import HdrKind
 from library.probing.pool import probe_in_worker
 from library.probing.probe import ProbeProblem
 from library.scanning.identity import content_fingerprint
 from transcode.encoders import ENCODERS
+from transcode.encoders.availability import working_encoders
+from transcode.encoders.choice import choose_encoder
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
-from transcode.outcomes import JobFailed
+from transcode.outcomes import JobFailed, JobSkipped
 from transcode.planning import refusals
 from transcode.planning.black_bars import find_borders
 from transcode.planning.borders import NOT_LOOKED_AT
@@ -34,17 +38,19 @@ from transcode.quality.find import Calls, find_quality
 from transcode.quality.found import FilmSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from library.media_info import MediaInfo
     from transcode.planning.model import Plan
     from transcode.planning.packet_index import PacketIndex
     from transcode.prediction.estimate import Estimate
     from transcode.prediction.verdict import Verdict
-    from transcode.presets.spec import PresetSpec
+    from transcode.presets.spec import PresetSpec, VideoRule
     from transcode.quality.found import FoundQuality
 
 _NO_JOB = UUID(int=0)
+
+
+class PlanFor(Protocol):
+    def __call__(self, crf: float | None, family: str) -> Plan: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,11 @@ def sample_film(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="estimate-", dir=folder) as work:
         plan_for = _planner(path, info, index, spec, preset_slug, Path(work), calls)
-        found = _look(FilmSource(path, info, index), plan_for, spec, Path(work), calls)
-    plan = plan_for(found.crf if found else None)
+        film = FilmSource(path, info, index)
+        found, family = _look(film, plan_for, spec, Path(work), calls)
+    plan = plan_for(found.crf if found else None, family)
     rest = bytes_beside_picture(plan, index)
-    estimate = predict(facts_of_info(info), spec, found=found, rest_bytes=rest)
+    estimate = predict(facts_of_info(info), spec, found=found, rest_bytes=rest, encoder=family)
     refusals.refuse_by_plan(info, plan, replace(spec, min_saving_pct=-200), estimate)
     return SampledFilm(
         estimate=estimate,
@@ -91,26 +98,57 @@ def sample_film(
 
 
 def _look(
-    film: FilmSource,
-    plan_for: Callable[[float | None], Plan],
-    spec: PresetSpec,
-    work_dir: Path,
-    calls: Calls,
-) -> FoundQuality | None:
-    """None where no sample tells more: the picture is copied, or a bit rate says the size."""
+    film: FilmSource, plan_for: PlanFor, spec: PresetSpec, work_dir: Path, calls: Calls
+) -> tuple[FoundQuality | None, str]:
+    """What the samples say, and the family that encodes them. None where no sample tells more: the
+    picture is copied, or a bit rate says the size."""
     rule = spec.video
     if rule.target_vmaf is not None:
-        return find_quality(
-            film,
-            plan_for,
-            target=rule.target_vmaf,
-            metric=rule.target_metric,
-            work_dir=work_dir,
-            calls=calls,
-        )
+        return _search(film, plan_for, rule, work_dir, calls)
     if rule.encoder in ENCODERS and rule.crf is not None:
-        return measure_quality(film, plan_for(rule.crf), work_dir=work_dir, calls=calls)
-    return None
+        plan = plan_for(rule.crf, rule.encoder)
+        return measure_quality(film, plan, work_dir=work_dir, calls=calls), rule.encoder
+    return None, rule.encoder
+
+
+def _search(
+    film: FilmSource, plan_for: PlanFor, rule: VideoRule, work_dir: Path, calls: Calls
+) -> tuple[FoundQuality, str]:
+    """As the job does it: by hardware where the preset lets it and it reaches the target."""
+    assert rule.target_vmaf is not None
+    passed_over: set[str] = set()
+    while True:
+        family = _family(rule, film.info, passed_over)
+        try:
+            found = find_quality(
+                film,
+                partial(plan_for, family=family),
+                target=rule.target_vmaf,
+                metric=rule.target_metric,
+                work_dir=work_dir,
+                calls=calls,
+            )
+        except (JobSkipped, JobFailed) as problem:
+            if family == rule.encoder:
+                raise
+            calls.log(f"{family} is passed over: {problem.reason}")
+            passed_over.add(family)
+        else:
+            return found, family
+
+
+def _family(rule: VideoRule, info: MediaInfo, passed_over: set[str]) -> str:
+    picture = info.main_video
+    if rule.hardware == "never" or picture is None:
+        return rule.encoder
+    chosen = choose_encoder(
+        rule,
+        working_encoders(check_if_missing=True),
+        bit_depth=rule.bit_depth or picture.bit_depth or 8,
+        is_hdr=picture.hdr != HdrKind.SDR and rule.hdr != "tone_map",
+        passed_over=passed_over,
+    )
+    return chosen.family
 
 
 def _planner(
@@ -121,8 +159,8 @@ def _planner(
     preset_slug: str,
     work_dir: Path,
     calls: Calls,
-) -> Callable[[float | None], Plan]:
-    """The job's own plan at any CRF. What decides besides it is looked up once."""
+) -> PlanFor:
+    """The job's own plan at any CRF with any encoder; what else decides is looked up once."""
     try:
         version = find_ffmpeg().version
         fingerprint = content_fingerprint(path)
@@ -135,8 +173,9 @@ def _planner(
         calls.report("Looking for black bars", None)
         borders = find_borders(path, info, index, work_dir=work_dir, checkpoint=calls.checkpoint)
 
-    def plan_for(crf: float | None) -> Plan:
-        at_crf = spec if crf is None else replace(spec, video=replace(spec.video, crf=crf))
+    def plan_for(crf: float | None, family: str) -> Plan:
+        rule = replace(spec.video, encoder=family)
+        at_crf = replace(spec, video=rule if crf is None else replace(rule, crf=crf))
         return make_plan(
             info,
             index,
