@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-def running_job(chunks: int, **values: object) -> Job:
+def running_job(chunks: int, **values: Any) -> Job:
     return make_job(status=JobStatus.RUNNING, chunks_total=chunks, phase="encode", **values)
 
 
