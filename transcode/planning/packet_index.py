@@ -376,7 +376,9 @@ def _missing_end(film: InputContainer, spans: dict[int, StreamSpan]) -> str:
     """A sentence when the packets end before the header says so, else ""."""
     if film.format.name not in _FORMATS_WITH_DURATION or not film.duration:
         return ""
-    start_s = (film.start_time or 0) / av.time_base
+    # Matroska's duration counts from zero, wherever the first packet lies; others' from the start.
+    is_from_zero = "matroska" in film.format.name
+    start_s = 0.0 if is_from_zero else (film.start_time or 0) / av.time_base
     header_end_s = start_s + film.duration / av.time_base
     last_s = max((s.end_s for s in spans.values() if s.end_s is not None), default=0.0)
     if header_end_s - last_s <= max(MISSING_END_S, MISSING_END_SHARE * header_end_s):

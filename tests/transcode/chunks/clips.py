@@ -46,6 +46,10 @@ FILMS: dict[str, tuple[list[str], str]] = {
         [*_picture(), *_TONE, *_X264, *_GOP, *_MP2, "-output_ts_offset", "95000", "-f", "mpegts"],
         "e.ts",
     ),
+    "MKV that starts late": (
+        [*_picture(), *_TONE, *_X264, *_GOP, *_AAC, "-output_ts_offset", "3.2"],
+        "o.mkv",
+    ),
     "open-GOP HEVC with a pyramid": (
         [*_picture(), *_TONE, *_x265("open-gop=1", "bframes=4", "b-pyramid=1"), *_AAC],
         "f.mkv",
