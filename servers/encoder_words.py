@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from transcode.encoders import ENCODERS
@@ -34,6 +34,7 @@ class EncoderGroup:
     api: str
     title: str
     note: str
+    reason: str  # what all of them lack; "" where it stands beside each
     lines: tuple[EncoderLine, ...]
 
 
@@ -42,20 +43,24 @@ def encoder_groups() -> list[EncoderGroup]:
     rows: dict[str, list[EncoderCheck]] = {}
     for row in EncoderCheck.objects.filter(server_name=THIS_SERVER).order_by("device"):
         rows.setdefault(row.encoder, []).append(row)
-    return [
-        EncoderGroup(
-            api,
-            "Processor" if api == SOFTWARE else API_TITLES[api],
-            "" if api == SOFTWARE else f"{NOT_TRIED.capitalize()} by MediaFlow's makers",
-            tuple(
-                line
-                for encoder in ENCODERS.values()
-                if encoder.api == api
-                for line in _lines(encoder, rows.get(encoder.family, []))
-            ),
-        )
-        for api in dict.fromkeys(encoder.api for encoder in ENCODERS.values())
+    apis = dict.fromkeys(encoder.api for encoder in ENCODERS.values())
+    return [_group(api, rows) for api in apis]
+
+
+def _group(api: str, rows: dict[str, list[EncoderCheck]]) -> EncoderGroup:
+    lines = [
+        line
+        for encoder in ENCODERS.values()
+        if encoder.api == api
+        for line in _lines(encoder, rows.get(encoder.family, []))
     ]
+    reasons = {line.reason for line in lines}
+    shared = reasons.pop() if len(reasons) == 1 else ""
+    if shared:
+        lines = [replace(line, reason="") for line in lines]
+    title = "Processor" if api == SOFTWARE else API_TITLES[api]
+    note = "" if api == SOFTWARE else f"{NOT_TRIED.capitalize()} by MediaFlow's makers"
+    return EncoderGroup(api, title, note, shared, tuple(lines))
 
 
 def _lines(encoder: VideoEncoder, rows: list[EncoderCheck]) -> list[EncoderLine]:
