@@ -34,6 +34,8 @@ def check_quality(evidence: Evidence) -> RungResult:
     if not plan.is_vmaf_checked:
         return QUALITY.not_applicable("The preset does not ask for VMAF.")
     limit = f"mean ≥ {plan.min_vmaf_mean:g}, p5 ≥ {plan.min_vmaf_p5:g}"
+    if plan.video.target_vmaf is not None:
+        limit += f", aimed at {plan.video.target_vmaf:g}"
     if video is None:
         return QUALITY.failed("no video stream", limit, "The output has no picture to measure.")
     try:

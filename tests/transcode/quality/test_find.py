@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,12 +12,16 @@ from transcode.encoders.choice import WorkingEncoder
 from transcode.models import QualityProbe, QualitySearch
 from transcode.outcomes import JobCancelled, JobSkipped
 from transcode.presets.spec import PresetSpec, VideoRule
-from transcode.quality import trial
+from transcode.quality import find, trial
+from transcode.quality.found import Probe, SampleScore
 from transcode.running import preparing
 from transcode.running.preparing import Prepared, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from transcode.planning.model import Plan
+    from transcode.quality.reference import Reference
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.django_db]
 
@@ -69,13 +73,20 @@ def _another_target_uses_the_probes(world: World, before: Prepared) -> None:
 def test_a_target_above_what_the_encoder_reaches_skips_the_film_and_says_the_best(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scores of a source that no encode comes near to, as heavy noise has."""
-    monkeypatch.setattr(trial, "read_scores", lambda _path, _metric: [90.0] * 25)
+    monkeypatch.setattr(find, "cut_reference", lambda *_a, **_k: None)
+    monkeypatch.setattr(find, "try_quality", lambda _r, plan, _m, **_k: probe(plan, 90.0))
     with pytest.raises(JobSkipped) as skipped:
         prepare(world.context())
     assert skipped.value.reason_code == "target_unreachable"
     assert "the best is VMAF 90.00" in skipped.value.reason
     assert QualitySearch.objects.count() == 0
+
+
+def probe(plan: Plan, score: float) -> Probe:
+    assert plan.video is not None
+    assert plan.video.crf is not None
+    sample = SampleScore(0, 25, score, score, 4000, 20_000, 0)
+    return Probe(plan.video.crf, score, score, (sample,), 0.1)
 
 
 def test_a_search_ends_when_the_job_is_cancelled(world: World) -> None:
@@ -95,7 +106,15 @@ def _never(*_args: object, **_kwargs: object) -> None:
 def test_hardware_that_fails_here_is_passed_over_and_the_preset_s_own_encoder_answers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """hevc_nvenc is in the bundled build and fails without a device."""
+    """hevc_nvenc is in the bundled build and fails without a device; what x265 gives is made up."""
+
+    def try_quality(reference: Reference, plan: Plan, metric: str, **calls: Any) -> Probe:
+        assert plan.video is not None
+        is_hardware = plan.video.encoder == "hevc_nvenc"
+        return real(reference, plan, metric, **calls) if is_hardware else probe(plan, 93.1)
+
+    real = trial.try_quality
+    monkeypatch.setattr(find, "try_quality", try_quality)
     nvenc = WorkingEncoder("hevc_nvenc", ("",), (8, 10))
     monkeypatch.setattr(preparing, "working_encoders", lambda **_: {"hevc_nvenc": nvenc})
     world.spec = replace(TARGET, video=replace(TARGET.video, hardware="prefer"))
