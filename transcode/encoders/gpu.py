@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from transcode.encoders.hardware import NVENC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transcode.encoders.model import VideoEncoder
 
 QUERY_TIMEOUT_S = 10
+LOOK_AGAIN_S = 5.0
 _FIELDS = (
     "index",
     "name",
@@ -111,3 +121,28 @@ def why_not_now(state: GpuState, *, max_sessions: int = 0) -> str:
         if free < MIN_FREE_BYTES:
             return f"{state.name} has only {free // _MIB} MiB of memory free."
     return ""
+
+
+class GpuGuard:
+    """Asked before each encode on a GPU. `nvidia-smi` is run at most every few seconds."""
+
+    def __init__(
+        self,
+        encoder: VideoEncoder | None,
+        *,
+        look: Callable[[], tuple[GpuState, ...]] = gpu_states,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._is_needed = encoder is not None and encoder.api == NVENC
+        self._look = look
+        self._monotonic = monotonic
+        self._looked_at = float("-inf")
+        self._reason = ""
+
+    def why_wait(self) -> str:
+        """Why no further encode should start now; "" when one GPU may take it, or none is known."""
+        if self._is_needed and self._monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            self._looked_at = self._monotonic()
+            reasons = [why_not_now(state) for state in self._look()]
+            self._reason = reasons[0] if reasons and all(reasons) else ""
+        return self._reason

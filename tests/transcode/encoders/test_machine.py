@@ -9,7 +9,7 @@ import pytest
 
 from mediaflow.base.settings_store import set_setting
 from transcode.encoders import ENCODERS
-from transcode.encoders.gpu import gpu_states, parse_gpu_states, why_not_now
+from transcode.encoders.gpu import GpuGuard, GpuState, gpu_states, parse_gpu_states, why_not_now
 from transcode.encoders.machine import free_memory_bytes, usable_cores
 from transcode.encoders.parallel_here import parallelism_here
 from transcode.encoders.threads import GIB, Parallelism, how_many_at_once, memory_needed_bytes
@@ -120,3 +120,23 @@ def test_the_settings_say_how_many_run_here() -> None:
     set_setting("chunks_parallel", "", None)
     set_setting("ffmpeg_cores", 1, None)
     assert parallelism_here(X265, 320, 240, jobs_at_once=2) == Parallelism(1, 2)
+
+
+def test_an_encode_waits_until_one_gpu_has_room() -> None:
+    states = parse_gpu_states(RECORDED.read_text(encoding="utf-8"))
+    now, seen = [0.0], [states[1:]]
+    guard = GpuGuard(ENCODERS["hevc_nvenc"], look=lambda: seen[0], monotonic=lambda: now[0])
+    assert "88 °C" in guard.why_wait()
+    seen[0] = states
+    assert guard.why_wait()  # not asked again at once
+    now[0] = 5.0
+    assert guard.why_wait() == ""
+
+
+def test_only_encodes_on_nvidia_ask_and_a_gpu_that_says_nothing_holds_nothing_up() -> None:
+    def never() -> tuple[GpuState, ...]:
+        raise AssertionError
+
+    assert GpuGuard(ENCODERS["hevc_vaapi"], look=never).why_wait() == ""
+    assert GpuGuard(None, look=never).why_wait() == ""
+    assert GpuGuard(ENCODERS["hevc_nvenc"], look=lambda: ()).why_wait() == ""
