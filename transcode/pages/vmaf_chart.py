@@ -29,7 +29,7 @@ GAP_LEAST_S: Final = 2.0
 MARK_APART: Final = 0.03
 BEST: Final = 100.0
 # (lowest VMAF on the axis, step of its lines): the first that holds everything.
-_AXES: Final = ((90.0, 2.0), (80.0, 5.0), (60.0, 10.0), (40.0, 20.0), (0.0, 25.0))
+_AXES: Final = ((90.0, 2.0), (80.0, 5.0), (70.0, 5.0), (60.0, 10.0), (40.0, 20.0), (0.0, 25.0))
 _TIME_STEPS_S: Final = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800),
     *(3600, 7200, 10_800, 21_600, 43_200, 86_400),
@@ -241,13 +241,14 @@ def _limit(frame: _Frame, kind: str, value: float) -> Limit:
 
 
 def _marks(frame: _Frame, points: list[Point]) -> tuple[Mark, ...]:
-    """The lowest places, apart from each other, the very lowest first."""
+    """The lowest places, apart from each other, the very lowest first; of few points few."""
+    most = min(MOST_MARKS, max(1, len(points) // 4))
     apart_s = MARK_APART * frame.end_s
     chosen: list[Point] = []
     for point in sorted(points, key=lambda point: point[1]):
         if all(abs(point[0] - other[0]) >= apart_s for other in chosen):
             chosen.append(point)
-        if len(chosen) == MOST_MARKS:
+        if len(chosen) == most:
             break
     return tuple(
         Mark(number, *frame.place(point), clock(point[0]), f"{point[1]:.1f}")

@@ -82,7 +82,8 @@ def test_a_floor_of_nothing_is_no_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lowest", "bottom"), [(97.0, "90"), (85.0, "80"), (61.0, "60"), (44.0, "40"), (3.0, "0")]
+    ("lowest", "bottom"),
+    [(97.0, "90"), (85.0, "80"), (61.0, "60"), (75.0, "70"), (44.0, "40"), (3.0, "0")],
 )
 def test_the_axis_holds_everything_and_no_more(lowest: float, bottom: str) -> None:
     chart = chart_of([[0, 99.0], [1, lowest]])
