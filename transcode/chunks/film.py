@@ -30,7 +30,11 @@ def encode_as_planned(
     ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex
 ) -> Path | None:
     """The encoded film, or None: its chunks are there, to be joined. Raises JobOutcome."""
-    if not plan.chunks or _is_unsafe(ctx.work_dir):
+    if not plan.chunks:
+        return encode_film(ctx, plan, source_bytes=info.size_bytes)
+    reason = _why_unsafe(ctx.work_dir)
+    if reason:
+        _run_whole(ctx, reason)
         return encode_film(ctx, plan, source_bytes=info.size_bytes)
     joined = finished_earlier(ctx, plan)
     if joined is not None:
@@ -53,8 +57,12 @@ def cut_film(ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex) -
     return CutFilm(ctx.source, plan, index, info.start_s or 0.0)
 
 
-def _is_unsafe(work_dir: Path) -> bool:
-    return (work_dir / CHUNKS_FOLDER / UNSAFE_NAME).exists()
+def _why_unsafe(work_dir: Path) -> str:
+    """What an earlier attempt found; "" when nothing speaks against cutting."""
+    try:
+        return (work_dir / CHUNKS_FOLDER / UNSAFE_NAME).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _run_whole(ctx: RunContext, reason: str) -> None:

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db import DatabaseError
+
 from transcode.queue.slots import acquire_slot
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class ChunkSlots:
         manager = acquire_slot("encode", self._ctx.job_id, checkpoint=_do_not_wait)
         try:
             slot = manager.__enter__()
-        except _NoneFree:
+        except (_NoneFree, DatabaseError):  # a busy database: asked again soon
             self._asked_at = time.monotonic()
             return
         self._ctx.held_slots.add(slot)

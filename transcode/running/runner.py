@@ -192,6 +192,8 @@ class Runner:
             encoder=plan.video.encoder if plan.video else "",
             crf=plan.video.crf if plan.video else None,
             frames=plan.video.expected_frames if plan.video else None,
+            whole_reason=plan.whole_reason[:200],
+            chunks_total=len(plan.chunks),
             predicted_bytes=estimate.bytes,
             predicted_bytes_low=estimate.low,
             predicted_bytes_high=estimate.high,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from library.media_info import MediaInfo
     from transcode.chunks.encoding import Calls, ChunkTask
     from transcode.chunks.store import ChunkStore
     from transcode.planning.model import Plan
@@ -76,7 +77,9 @@ class FakeWorld:
     world: World
     film: CutFilm
     stub: Stub
+    info: MediaInfo
     processes: int = 2
+    whole: list[str] = field(default_factory=list)  # plans that were encoded whole
 
     @property
     def plan(self) -> Plan:
@@ -112,4 +115,4 @@ def fake_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int = 4)
     plan = with_chunks(plan, index, info, chunk_seconds=1)
     assert len(plan.chunks) == chunks, plan.whole_reason
     world = make_world(tmp_path, source, SPEC)
-    return FakeWorld(world, CutFilm(str(source).encode(), plan, index, 0.0), stub)
+    return FakeWorld(world, CutFilm(str(source).encode(), plan, index, 0.0), stub, info)
