@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 # Jobs of the same kind that make a learned speed.
 MIN_JOBS: Final = 2
-# Million pixels that a second of one core encodes; 1080p of an easy film, measured in CPU time (the
-# first row and the last), so grainy ones take longer. Finished jobs replace it soon.
+# Million pixels that a second of one core encodes; 1080p of an easy film, measured in CPU time
+# (x265's two slowest are reckoned), so grainy ones take longer. Finished jobs replace it soon.
 MPIXELS_PER_CORE_S: Final = {
     "x264": {"fastest": 70.0, "fast": 22.0, "medium": 18.0, "slow": 12.0, "slowest": 3.5},
-    "x265": {"fastest": 22.0, "fast": 9.0, "medium": 6.0, "slow": 2.2, "slowest": 0.9},
+    "x265": {"fastest": 22.0, "fast": 12.0, "medium": 9.0, "slow": 3.5, "slowest": 1.3},
     "svtav1": {"fastest": 60.0, "fast": 50.0, "medium": 25.0, "slow": 11.0, "slowest": 7.0},
 }
 # Small pictures keep fewer cores busy and cost more per pixel.
