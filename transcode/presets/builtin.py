@@ -81,14 +81,13 @@ BUILTIN_PRESETS: tuple[BuiltinPreset, ...] = (
     BuiltinPreset(
         "chromecast",
         "Chromecast",
-        "What Chromecast generations 2 and 3 play directly: H.264 High 4.1, stereo AAC, MP4.",
+        "Films for Chromecast generations 2 and 3: skips what plays, copies what only needs MP4.",
         PresetSpec(
             container="mp4",
             video=VideoRule(
                 encoder="x264",
                 crf=21,
                 speed="medium",
-                max_resolution=720,
                 bit_depth=8,
                 hdr="tone_map",
                 profile="high",
@@ -96,6 +95,7 @@ BUILTIN_PRESETS: tuple[BuiltinPreset, ...] = (
             ),
             audio=_PLAYS_ANYWHERE_AUDIO,
             subtitles=SubtitleRule(mode="convert"),
+            skip_if_chromecast_ready=True,  # which chooses 1080p or 720p by the frame rate
             min_saving_pct=-100,
             output="beside",
             min_vmaf_mean=85,
