@@ -19,6 +19,7 @@ from transcode.chunks.adoption import adopt_chunks
 from transcode.chunks.commands import FROM_THE_START, LEADS
 from transcode.chunks.crew import Crew, Encoded, Failed, Progressed, Said, WasRead
 from transcode.chunks.encoding import ChunkTask, FfmpegFailed, OtherPictures, encode_chunk
+from transcode.chunks.order import in_good_order
 from transcode.chunks.progress import ChunkProgress
 from transcode.chunks.rows import ChunkRows
 from transcode.chunks.slots import ChunkSlots
@@ -86,7 +87,13 @@ class _Engine:
         self._rows.plan(self._tasks)
         reach(FAIL_PLANNED)
         self._use_earlier()
-        self._waiting.extend(t for t in self._tasks if t.number not in self._records)
+        self._waiting.extend(
+            in_good_order(
+                [t for t in self._tasks if t.number not in self._records],
+                self._film.index,
+                last=2 * self._size.processes,
+            )
+        )
         if self._waiting:
             self._encode_rest()
         refuse_replaced(self._ctx)
@@ -147,13 +154,14 @@ class _Engine:
     def _start(self, crew: Crew, task: ChunkTask, slot_name: str) -> None:
         self._running[task.number] = self._rows.begin(task, slot_name)
         lead = _LEADS[self._leads.get(task.number, 0)]
+        options = self._size.options(len(self._waiting) + len(self._alone) + 1)
         work = partial(
             encode_chunk,
             self._film,
             task,
             self._store,
             lead=lead,
-            video_options=self._video_options,
+            video_options=self._fallback.options(options) if self._fallback else options,
         )
         self._progress.started(task)
         crew.encode(task, work, partial(refuse_replaced, self._ctx))
@@ -161,11 +169,6 @@ class _Engine:
     @property
     def _sessions(self) -> int:
         return self._fallback.sessions if self._fallback else self._size.processes
-
-    @property
-    def _video_options(self) -> tuple[str, ...]:
-        options = self._size.video_options
-        return self._fallback.options(options) if self._fallback else options
 
     def _hear(self, event: Event) -> None:
         match event:

@@ -20,6 +20,15 @@ class CrewSize:
 
     processes: int
     video_options: tuple[str, ...]
+    # The same for the chunks that are started last, by how many are still to be started: with more
+    # threads, as the others leave their cores to them. Parameter sets are alike (measured).
+    last_options: tuple[tuple[str, ...], ...] = ()
+
+    def options(self, left: int) -> tuple[str, ...]:
+        """`left`: chunks that are not started yet, this one included."""
+        if 0 < left <= len(self.last_options):
+            return self.last_options[left - 1]
+        return self.video_options
 
 
 def crew_size(plan: Plan) -> CrewSize:
@@ -30,5 +39,10 @@ def crew_size(plan: Plan) -> CrewSize:
     found = parallelism_here(
         encoder, plan.video.width, plan.video.height, jobs_at_once=parallel_limit()
     )
+    threads = found.processes * found.threads_each
+    last = tuple(
+        with_threads(encoder, plan.video_options, threads // left)
+        for left in range(1, found.processes)
+    )
     options = with_threads(encoder, plan.video_options, found.threads_each)
-    return CrewSize(found.processes, options)
+    return CrewSize(found.processes, options, last)

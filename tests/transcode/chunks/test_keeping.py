@@ -93,6 +93,7 @@ def test_a_person_may_have_no_chunks_kept(job: Job) -> None:
 def test_chunks_go_when_the_film_is_done(job: Job) -> None:
     folder = folder_with_chunks(job)
     end(job, JobStatus.CANCELLED)
+    assert job.file is not None
     again = make_job(job.file)
     assert sweep_work_folders() == 0
     end(again, JobStatus.COMPLETED)
