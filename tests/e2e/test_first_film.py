@@ -244,6 +244,26 @@ def test_every_page_is_accessible_and_fits_on_a_desktop_and_a_phone(
                 assert_fits(page)
 
 
+def test_the_line_between_before_and_after_moves_by_keyboard_on_every_picture(
+    browser: Browser, site: RunningSite
+) -> None:
+    cut = "() => getComputedStyle(document.querySelector('.compare')).getPropertyValue('--cut')"
+    with watched_page(browser) as page:
+        sign_in(page, site)
+        _film, job = own_pages(page, site)
+        page.goto(site.address + job)
+        page.locator(".compare-range").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(cut) == "51%"
+        page.click("#picture-best")
+        page.locator("#picture-best[aria-current]").wait_for()
+        assert page.url.endswith("?picture=best")
+        # Swapped in, the other picture is cut where the first one was.
+        page.wait_for_function(f"({cut})() === '51%'")
+        for image in page.locator(".compare img").all():
+            image.evaluate("image => image.decode()")
+
+
 def test_pages_work_without_javascript(browser: Browser, site: RunningSite) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from library.listing.labels import quality_badges, video_codec_label
+from transcode.encoders import ENCODERS
+from transcode.encoders.hardware import CODEC_TITLES
 from transcode.models import Job, JobPhase, JobStatus
 
 if TYPE_CHECKING:
@@ -31,8 +33,11 @@ STATE_KINDS: Final[dict[str, str]] = {
     JobStatus.FAILED: "bad",
     JobStatus.CANCELLED: "idle",
 }
-ENCODER_CODECS: Final = {"x264": "H.264", "x265": "HEVC", "svtav1": "AV1"}
-ENCODED_CODECS: Final = {"libx264": "H.264", "libx265": "HEVC", "libsvtav1": "AV1", "copy": ""}
+ENCODER_CODECS: Final = {family: CODEC_TITLES[e.codec] for family, e in ENCODERS.items()}
+ENCODED_CODECS: Final = {
+    **{e.ffmpeg_name: CODEC_TITLES[e.codec] for e in ENCODERS.values()},
+    "copy": "",
+}
 FFMPEG_ENCODERS: Final = {"libx264": "x264", "libx265": "x265", "libsvtav1": "SVT-AV1"}
 
 

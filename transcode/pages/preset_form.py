@@ -222,7 +222,7 @@ class PresetForm(forms.Form):
         "Convert to", rules.SUBTITLE_FORMATS, labels={"": "What the container wants"}
     )
     subtitles__image_subtitles = _choice(
-        "Picture subtitles", rules.IMAGE_SUBTITLES, "PGS and VobSub."
+        "Picture subtitles", rules.IMAGE_SUBTITLES, "PGS and VobSub.", labels={"keep": "Keep"}
     )
     subtitles__drop_titles = _words("Leave out tracks titled", "Words, with commas between.")
     subtitles__default_language = _words("Shown by default", "A language; empty keeps the flags.")

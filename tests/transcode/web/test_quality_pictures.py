@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from django.test import Client
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import SettingsWrapper
 
     from mediaflow.accounts.models import User
 
@@ -56,8 +56,8 @@ def frame_rows(*kinds: str, **changes: Any) -> list[dict[str, Any]]:
 
 def job_with_pictures(*kinds: str, is_written: bool = True, **values: Any) -> Job:
     frames = frame_rows(*(kinds or ("worst", "median", "best")))
-    values = {"sample_frames": frames, "vmaf_curve": CURVE, "plan": PLAN} | values
-    job = rows.make_job(values.pop("status", JobStatus.COMPLETED), **values)
+    defaults: dict[str, Any] = {"sample_frames": frames, "vmaf_curve": CURVE, "plan": PLAN}
+    job = rows.make_job(JobStatus.COMPLETED, **(defaults | values))
     folder = frames_folder(job.uuid)
     folder.mkdir(parents=True)
     for row in frames if is_written else ():
@@ -145,7 +145,7 @@ def test_the_chart_says_target_floors_and_the_worst_place(page: Client) -> None:
 
 def test_a_film_that_was_not_cut_says_why(page: Client) -> None:
     job = rows.make_job(JobStatus.RUNNING, plan=plan_json(), whole_reason="Its times go back.")
-    assert "it runs whole: Its times go back." in body(page, job_url(job))
+    assert "encoded in one piece. Its times go back." in body(page, job_url(job))
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
