@@ -1,7 +1,7 @@
 """A film in chunks against the same film in one ffmpeg, and what a `kill -9` of everything costs.
 
-The chunks are a third as long as usual, so that a film of under three minutes has eight of them: sizes of
-real films are nearer to those of one run.
+The chunks are a third as long as usual, so that a film of under three minutes has eight of them:
+what chunks cost is less in real films.
 """
 
 from __future__ import annotations
