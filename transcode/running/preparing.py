@@ -22,6 +22,7 @@ from transcode.outcomes import JobFailed, JobSkipped, JobWaits
 from transcode.planning import refusals
 from transcode.planning.black_bars import find_borders
 from transcode.planning.borders import NOT_LOOKED_AT, Borders
+from transcode.planning.chromecast import spec_for_chromecast
 from transcode.planning.packet_index import PacketIndex, index_in_worker
 from transcode.planning.plan import make_plan
 from transcode.prediction.estimate import Estimate, facts_of_info
@@ -72,10 +73,12 @@ def prepare(ctx: RunContext) -> Prepared:
     refusals.refuse_by_reading(index)
     planner = _planner(ctx, info, index)
     plan = planner.plan(ctx.spec.video.crf)
-    estimate = predict(facts_of_info(info), ctx.spec)
+    # The preset as it applies to this film: what Chromecast plays is copied, without a search.
+    applied, _reasons = spec_for_chromecast(info, index, ctx.spec)
+    estimate = predict(facts_of_info(info), applied)
     refusals.refuse_by_plan(info, plan, ctx.spec, estimate)
     found = None
-    if ctx.spec.video.target_vmaf is not None:
+    if applied.video.target_vmaf is not None:
         planner, found = _reach_target(ctx, planner)
         plan = planner.plan(found.crf)
         estimate = predict(

@@ -11,9 +11,10 @@ import pytest
 from library.media_info import HdrKind
 from tests.dynamic_hdr import make_hdr10_plus
 from tests.media import ffmpeg_path
-from tests.transcode.encode.world import X265, make_world, run_phases
+from tests.transcode.encode.world import X265, clip_world, make_world, run_phases
 from transcode.outcomes import JobSkipped
 from transcode.planning.hdr10_plus import read_hdr10_plus
+from transcode.presets.spec import AudioRule, PresetSpec, VideoRule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,3 +79,19 @@ def test_hdr10_plus_with_gaps_skips_the_film(tmp_path: Path) -> None:
     with pytest.raises(JobSkipped) as caught:
         run_phases(make_world(tmp_path, source, replace(X265, min_saving_pct=-200)))
     assert "1 of its pictures carry no HDR10+ metadata" in caught.value.reason
+
+
+def test_a_target_is_not_searched_for_where_chromecast_plays_the_picture(tmp_path: Path) -> None:
+    rule = VideoRule(
+        encoder="x264", crf=None, target_vmaf=95, bit_depth=8, profile="high", level="4.1"
+    )
+    spec = PresetSpec(
+        container="mp4",
+        video=rule,
+        audio=AudioRule(codec="aac", max_channels=2),
+        min_saving_pct=-200,
+        skip_if_chromecast_ready=True,
+    )
+    result = run_phases(clip_world(tmp_path, "h264_mkv", spec))
+    assert result.prepared.found is None
+    assert {s.action.value for s in result.prepared.plan.kept} == {"copy"}
