@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from django.test import Client
-    from pytest_django import SettingsWrapper
 
     from mediaflow.accounts.models import User
 
@@ -35,7 +34,7 @@ CURVE = [[float(s), 95.0 - (s == 60) * 8] for s in range(0, 7200, 60)]
 
 
 @pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, settings: SettingsWrapper) -> Path:
+def data_dir(tmp_path: Path, settings: Any) -> Path:
     settings.DATA_DIR = tmp_path / "data"
     return tmp_path / "data"
 
