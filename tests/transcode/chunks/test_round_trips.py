@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.media import make_clip
 from tests.transcode.chunks import clips
 from tests.transcode.chunks.world import chunk_world
 from transcode.planning.packet_index import PacketIndex, read_packet_index
-from transcode.verify.harmless import unknown_lines
+from transcode.verify.harmless import is_damage, unknown_lines
 from transcode.verify.timing_rungs import largest_shift
 
 if TYPE_CHECKING:
@@ -79,3 +80,11 @@ def test_the_rounding_of_120_chunks_at_29_97_does_not_add_up(tmp_path: Path) -> 
     assert len(world.plan.chunks) >= 120
     world.encode()
     assert_same_film(source, world.film.index, world.join())
+
+
+def test_damage_is_seen_in_the_chunk_where_it_is_and_in_no_other(tmp_path: Path) -> None:
+    source = make_clip("corrupt_middle", tmp_path / "clip.mkv", 3)
+    world = chunk_world(tmp_path, source, chunk_seconds=1)
+    records = world.encode()
+    found = [any(is_damage(line) for line in record.result.stderr_lines) for record in records]
+    assert found == [False, True, False]  # also where it lies in the lead-in of the next one
