@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from transcode.presets.spec import PresetSpec
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
+SUBTITLE_CODECS = {"srt": "subrip", "ass": "ass", "mov_text": "mov_text", "webvtt": "webvtt"}
+CHROMECAST_LEVEL = 4.1  # of generations 2 and 3
 # Targets outside cannot be meant: below, nobody would look at it; above, nothing gets smaller.
 TARGET_RANGES = {"vmaf": (50.0, 99.0), "xpsnr": (25.0, 60.0)}
 BIT_RATE_RANGE_KBPS = (50, 200_000)
@@ -44,6 +46,7 @@ def validate(spec: PresetSpec) -> None:
     _validate_video(spec.video)
     _validate_container(spec)
     _validate_tracks(spec)
+    _validate_chromecast(spec)
     try:
         parse_hours(spec.hours)
     except HoursProblem as problem:
@@ -107,6 +110,44 @@ def _validate_tracks(spec: PresetSpec) -> None:
         raise PresetProblem("subtitles.convert_to", "needs the mode “convert”.")
 
 
+def _validate_subtitle_format(spec: PresetSpec, container: containers.Container) -> None:
+    wanted = spec.subtitles.convert_to
+    codec = SUBTITLE_CODECS.get(wanted, wanted)
+    if wanted and not container.takes(StreamKind.SUBTITLE, codec):
+        allowed = ", ".join(
+            name for name, c in SUBTITLE_CODECS.items() if container.takes(StreamKind.SUBTITLE, c)
+        )
+        raise PresetProblem(
+            "subtitles.convert_to",
+            f"is {wanted}, which {container.title} does not take: {allowed}.",
+        )
+
+
+def _validate_chromecast(spec: PresetSpec) -> None:
+    """What is made of a film that does not play must play afterwards."""
+    if not spec.skip_if_chromecast_ready:
+        return
+    video = spec.video
+    lacking = [
+        words
+        for is_met, words in (
+            (spec.container == "mp4", "the container mp4"),
+            (video.encoder == "x264", "the encoder x264"),
+            (video.bit_depth == 8, "8 bits"),
+            (bool(video.profile), "an H.264 profile"),
+            (bool(video.level) and float(video.level) <= CHROMECAST_LEVEL, "a level up to 4.1"),
+            (video.hdr == "tone_map", "HDR tone mapped"),
+            (spec.audio.codec == "aac", "the audio codec aac"),
+        )
+        if not is_met
+    ]
+    if lacking:
+        raise PresetProblem(
+            "skip_if_chromecast_ready",
+            f"needs a preset that Chromecast plays: {', '.join(lacking)}.",
+        )
+
+
 def _given(word: str) -> tuple[str, ...]:
     return (word,) if word else ()
 
@@ -124,6 +165,7 @@ def _validate_container(spec: PresetSpec) -> None:
     if codec != "copy" and not container.takes(StreamKind.AUDIO, codec):
         why = container.why_not(StreamKind.AUDIO, codec)
         raise PresetProblem("audio.codec", f"{why}; choose another codec or mkv.")
+    _validate_subtitle_format(spec, container)
     if container.name == "webm" and codec == "copy":
         raise PresetProblem("audio.codec", "must be opus in WebM: most films' sound is not.")
 
@@ -135,6 +177,8 @@ def _validate_video(video: VideoRule) -> None:
                 raise PresetProblem(f"video.{name}", "has no meaning when the video is copied.")
         return
     _validate_h264(video)
+    if video.hdr == "hdr10" and (video.bit_depth == 8 or not ENCODERS[video.encoder].carries_hdr):
+        raise PresetProblem("video.hdr", "hdr10 needs x265 or SVT-AV1 and 10 bits.")
     if video.hardware != "never" and ENCODERS[video.encoder].is_hardware:
         raise PresetProblem("video.hardware", "is for software encoders; this one is hardware.")
     if video.extra_options:

@@ -87,6 +87,13 @@ def test_an_empty_object_is_the_default_preset() -> None:
         ({"hours": ["25:00-26:00"]}, "hours"),
         ({"hours": ["mon-sunday 22:00-06:00"]}, "hours"),
         ({"at_hours_end": "stop"}, "at_hours_end"),
+        ({"skip_if_chromecast_ready": True}, "skip_if_chromecast_ready"),
+        ({"video": {"hdr": "hdr10", "bit_depth": 8}}, "video.hdr"),
+        ({"video": {"hdr": "hdr10", "encoder": "x264"}}, "video.hdr"),
+        (
+            {"container": "mp4", "subtitles": {"mode": "convert", "convert_to": "srt"}},
+            "subtitles.convert_to",
+        ),
         ({"audio": {"sort_by_language": True}}, "audio.sort_by_language"),
         ({"audio": {"default_language": "german"}}, "audio.default_language"),
         ({"subtitles": {"convert_to": "srt"}}, "subtitles.convert_to"),
