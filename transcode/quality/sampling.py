@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from transcode.planning.packet_index import PacketIndex
 
 # Part of every cache key: raise it when the choice of samples or their encoding changes.
-SAMPLING_VERSION = 2
+SAMPLING_VERSION = 3
 WHOLE_BELOW_S = 24.0
 SAMPLE_S = 2.0
 # Of a long film; so that three probes stay under 15 % of an encode of ten minutes.
 SAMPLED_SHARE = 0.027
 MIN_TOTAL_S, MAX_TOTAL_S = 12.0, 24.0
-# Pictures that need so much less than the film's median are black or credits.
-EMPTY_SHARE = 0.1
-MAX_EMPTY_SHARE = 0.5
+# Pictures that need so much less than the film's median are black or credits; where there are
+# more of them they are a part of the film (quiet drawings beside wild ones), measured like it.
+EMPTY_SHARE = 0.05
+MAX_EMPTY_SHARE = 0.15
 _CANDIDATES_PER_STRATUM = 400
 # A piece that needs so many times the bytes is as far away as one stratum of the film's time.
 ALIKE_FACTOR = 1.5
