@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from transcode.chunks.encoding import Calls
 from transcode.chunks.reading import ChunkFacts, chunk_facts
+from transcode.outcomes import JobOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from transcode.chunks.encoding import ChunkTask
-    from transcode.chunks.store import ChunkRecord
+    from transcode.chunks.store import ChunkRecord, ChunkStore
     from transcode.encoding.progress import FfmpegProgress
 
 
@@ -32,6 +33,21 @@ class Progressed:
 class Said:
     task: ChunkTask
     line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Its ffmpeg is gone; the chunk is still being proven."""
+
+    task: ChunkTask
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The chunk counts on disk."""
+
+    task: ChunkTask
+    record: ChunkRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class WasRead:
     facts: tuple[ChunkFacts, ...]
 
 
-Event = Progressed | Said | Encoded | Failed | WasRead
+Event = Progressed | Said | Ended | Encoded | WasRead | Recorded | Failed
 
 
 class _Stopped(Exception):
@@ -86,6 +102,7 @@ class Crew:
             checkpoint=self._checkpoint,
             on_progress=lambda progress: self._events.put(Progressed(task, progress)),
             log=lambda line: self._events.put(Said(task, line)),
+            ended=lambda: self._events.put(Ended(task)),
             check_source=check_source,
         )
         self._begin(lambda: self._encode(task, work, calls), f"chunk-{task.number}")
@@ -93,6 +110,10 @@ class Crew:
     def read(self, batch: Sequence[Encoded], paths: Sequence[bytes]) -> None:
         """Look into finished chunks, in one worker process; ends in WasRead."""
         self._begin(lambda: self._read(tuple(batch), tuple(paths)), "chunk-reader")
+
+    def record(self, task: ChunkTask, record: ChunkRecord, store: ChunkStore) -> None:
+        """Write the record, which waits for the disk; ends in Recorded or Failed."""
+        self._begin(lambda: self._record(task, record, store), f"record-{task.number}")
 
     def events(self, timeout_s: float) -> list[Event]:
         """All that happened since; waits up to `timeout_s` for the first."""
@@ -121,6 +142,14 @@ class Crew:
             return
         except Exception as error:  # noqa: BLE001  # the edge of a thread: raised again by the caller
             self._events.put(Failed(task, error))
+
+    def _record(self, task: ChunkTask, record: ChunkRecord, store: ChunkStore) -> None:
+        try:
+            store.finish(record)
+        except JobOutcome as error:
+            self._events.put(Failed(task, error))
+        else:
+            self._events.put(Recorded(task, record))
 
     def _read(self, batch: tuple[Encoded, ...], paths: tuple[bytes, ...]) -> None:
         try:

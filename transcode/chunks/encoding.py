@@ -80,6 +80,8 @@ class Calls:
     checkpoint: Callable[[], None]
     on_progress: Callable[[FfmpegProgress], None]
     log: Callable[[str], None]
+    # The slot is free again: what follows is reading and writing.
+    ended: Callable[[], None]
     # Raises when the film is no longer the planned one.
     check_source: Callable[[], None]
 
@@ -109,6 +111,7 @@ def encode_chunk(
         log=calls.log,
     )
     reach(FAIL_FINISHED)
+    calls.ended()
     problem = outcome_of(result, part)
     if problem is not None:
         store.drop(task.key)

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Final
 from mediaflow.base.failpoints import declare, reach
 from transcode.chunks.adoption import adopt_chunks
 from transcode.chunks.commands import FROM_THE_START, LEADS
-from transcode.chunks.crew import Crew, Encoded, Failed, Progressed, Said, WasRead
+from transcode.chunks.crew import (
+    Crew,
+    Encoded,
+    Ended,
+    Failed,
+    Progressed,
+    Recorded,
+    Said,
+    WasRead,
+)
 from transcode.chunks.encoding import ChunkTask, FfmpegFailed, OtherPictures, encode_chunk
 from transcode.chunks.order import in_good_order
 from transcode.chunks.progress import ChunkProgress
@@ -73,6 +82,7 @@ class _Engine:
         self._alone: deque[ChunkTask] = deque()  # failed once: with nothing beside them
         self._running: dict[int, int] = {}  # number of the chunk to the id of its attempt
         self._is_alone = False
+        self._parameters = ""  # the hash of those of the first chunk
         self._unread: list[Encoded] = []
         self._is_reading = False
         self._tries: dict[int, int] = {}
@@ -129,7 +139,7 @@ class _Engine:
                     self._ctx.checkpoint()
                     self._start_more(crew)
                     for event in crew.events(TICK_S):
-                        self._hear(event)
+                        self._hear(event, crew)
                     self._read_finished(crew)
                     self._ctx.report(self._progress.shown())
         except LeaseLost:
@@ -170,19 +180,24 @@ class _Engine:
     def _sessions(self) -> int:
         return self._fallback.sessions if self._fallback else self._size.processes
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: Event, crew: Crew) -> None:
         match event:
             case Progressed(task, progress):
                 self._progress.moved(task, progress)
             case Said(task, line):
                 self._ctx.log(f"[chunk {task.number}] {line}")
-            case Encoded(task, _record):
+            case Ended(task):
                 self._slots.free(task.number)
+            case Encoded():
                 self._unread.append(event)
             case WasRead(batch, facts):
                 self._is_reading = False
                 for encoded, found in zip(batch, facts, strict=True):
-                    self._judge(encoded, found)
+                    self._judge(encoded, found, crew)
+            case Recorded(task, record):
+                reach(FAIL_RECORDED)
+                self._take(task, record, self._running.pop(task.number))
+                reach(FAIL_PROVEN)
             case Failed(task, error):
                 self._slots.free(task.number)
                 self._lose(task, error)
@@ -195,7 +210,7 @@ class _Engine:
         self._is_reading = True
         crew.read(batch, [os.fsencode(self._store.path(e.task.key)) for e in batch])
 
-    def _judge(self, encoded: Encoded, facts: ChunkFacts) -> None:
+    def _judge(self, encoded: Encoded, facts: ChunkFacts, crew: Crew) -> None:
         task = encoded.task
         record = replace(encoded.record, extradata_sha256=facts.extradata_sha256)
         problem = facts.problem
@@ -207,17 +222,14 @@ class _Engine:
         elif not self._has_same_parameters(record):
             self._lose(task, _OtherParameters())
         else:
-            self._store.finish(record)
             if self._fallback is not None:
                 self._fallback.finished_one()
-            reach(FAIL_RECORDED)
-            self._take(task, record, self._running.pop(task.number))
-            reach(FAIL_PROVEN)
+            crew.record(task, record, self._store)
 
     def _has_same_parameters(self, record: ChunkRecord) -> bool:
         """Chunks with other VPS, SPS or PPS would join into a film that decodes to garbage."""
-        first = next(iter(self._records.values()), None)
-        return first is None or first.extradata_sha256 == record.extradata_sha256
+        self._parameters = self._parameters or record.extradata_sha256
+        return self._parameters == record.extradata_sha256
 
     def _take(self, task: ChunkTask, record: ChunkRecord, attempt_id: int | None) -> None:
         self._records[task.number] = record

@@ -57,6 +57,7 @@ class Stub:
         self.encoded.append(task.number)
         self.leads.append(lead)
         self.at_each_try(task, calls)
+        calls.ended()
         content = f"chunk {task.number}".encode()
         store.path(task.key).write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
