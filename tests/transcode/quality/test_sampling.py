@@ -74,9 +74,15 @@ def test_easy_and_hard_scenes_are_seen_in_their_shares() -> None:
 
 
 def test_black_intro_and_credits_get_no_sample() -> None:
-    sizes = even(60, 20) + even(480, 5000) + even(60, 15)
+    sizes = even(30, 20) + even(530, 5000) + even(40, 15)
     plan = choose_samples(film(sizes))
-    assert all(s.first >= 60 * RATE and s.first + s.count <= 540 * RATE for s in plan.samples)
+    assert all(s.first >= 30 * RATE and s.first + s.count <= 560 * RATE for s in plan.samples)
+
+
+def test_quiet_drawings_beside_wild_ones_are_a_part_of_the_film() -> None:
+    sizes = even(180, 600) + even(420, 20_000)
+    plan = choose_samples(film(sizes))
+    assert sum(sample.weight for sample in plan.samples if sample.first < 180 * RATE) > 0.2
 
 
 def test_a_film_that_is_mostly_still_is_sampled_all_over() -> None:
