@@ -2,7 +2,7 @@
 
 Two halves of the clips of `quality_clips`: constants are tuned on one, the other is reported. Each
 result is kept as JSON beside the clips, so a run that was stopped goes on where it was. Clips of
-30 s are sampled as a long film is (12 s of them), not taken as a whole.
+30 s are sampled as a film of ten minutes is (16 s of them), not taken as a whole.
 
 `python -m benchmarks.quality tune` prints the figures that `transcode/quality/bias.py` and
 `size.py` are set by.
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from transcode.quality.found import FilmSource, FoundQuality, Probe
 
 TARGET = 95.0
-SAMPLED_S = 12.0
+SAMPLED_S = 16.2  # what a film of ten minutes is sampled by: as many samples, of two seconds
 COST_FILM_S = 600.0
-COST_SAMPLED_S = 16.2  # what a film of ten minutes is sampled by
 _CACHE = Path(os.environ.get("MEDIAFLOW_BENCH_CACHE", "var/bench-quality")).absolute()
 
 
@@ -115,7 +114,7 @@ def cost_row() -> Row:
         _encode(film, plan_for(film, "slow", found.crf), path.with_suffix(".slow.mkv"))
         length_s = film.index.frames / 25
         return {
-            "search": searched_s * COST_SAMPLED_S / SAMPLED_S,
+            "search": searched_s,
             "encode": (_child_seconds() - before) * COST_FILM_S / length_s,
             "probes": found.probes,
         }

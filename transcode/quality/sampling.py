@@ -28,7 +28,7 @@ WHOLE_BELOW_S = 24.0
 SAMPLE_S = 2.0
 # Of a long film; so that three probes stay under 15 % of an encode of ten minutes.
 SAMPLED_SHARE = 0.027
-MIN_TOTAL_S, MAX_TOTAL_S = 12.0, 24.0
+MIN_TOTAL_S, MAX_TOTAL_S = 16.0, 24.0
 # Pictures that need so much less than the film's median are black or credits; where there are
 # more of them they are a part of the film (quiet drawings beside wild ones), measured like it.
 EMPTY_SHARE = 0.05
