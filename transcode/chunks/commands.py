@@ -31,6 +31,9 @@ _MILLISECOND = Fraction(1, 1000)
 _MICROSECOND = Fraction(1, 1_000_000)
 # Containers whose packets lie on a grid of milliseconds whatever the encoder's clock.
 _MILLISECOND_CONTAINERS = frozenset({"mkv", "webm"})
+# Of these ffmpeg counts the time from the first track that it reads, of others from the first that
+# there is (the demuxers' flag AVFMT_TS_DISCONT).
+_COUNTED_FROM_READ_TRACKS = frozenset({"mpegts", "mpeg", "ogg"})
 # Options of v:0 that say something about the track rather than about its pictures.
 _TRACK_OPTIONS = frozenset({"-tag:v:0", "-strict:v:0"})
 
@@ -116,6 +119,20 @@ def late_start_s(plan: Plan, index: PacketIndex, start_s: float) -> float:
     return float(plan.chunks[0].start_pts * index.time_base) - start_s
 
 
+def read_all_tracks(format_name: str) -> tuple[str, ...]:
+    """A second output of the join, to nowhere, so that the film's clock begins where it begins.
+
+    The picture is not read from the film there: what remained would move forward against it, by
+    0.39 s in a transport stream whose sound begins so much later (measured).
+    """
+    if _COUNTED_FROM_READ_TRACKS.isdisjoint(format_name.split(",")):
+        return ()
+    return (
+        *("-map", "0:v", "-map", "0:a?", "-map", "0:s?", "-c", "copy"),
+        *("-frames:v", "1", "-frames:a", "1", "-frames:s", "1", "-f", "null", "-"),
+    )
+
+
 def join_options(plan: Plan) -> tuple[str, ...]:
     """The plan's output options with the picture taken from input 1 as it is.
 
@@ -125,7 +142,8 @@ def join_options(plan: Plan) -> tuple[str, ...]:
     kept: list[str] = []
     options = iter(plan.output_options)
     for name in options:
-        if name == "-map" or name.endswith(":v:0"):
+        # A value may look like anything: titles come from the film.
+        if name == "-map" or (name.startswith("-") and name.endswith(":v:0")):
             value = next(options)
             if name == "-map" and value == f"0:{planned.source_index}":
                 kept += ["-map", "1:v:0"]

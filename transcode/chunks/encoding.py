@@ -62,6 +62,7 @@ class CutFilm:
     plan: Plan
     index: PacketIndex
     start_s: float  # of the container
+    format_name: str = ""  # FFmpeg's, of the container
 
 
 @dataclass(frozen=True, slots=True)

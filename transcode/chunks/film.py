@@ -54,7 +54,7 @@ def joined_film(ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex
 
 
 def cut_film(ctx: RunContext, plan: Plan, info: MediaInfo, index: PacketIndex) -> CutFilm:
-    return CutFilm(ctx.source, plan, index, info.start_s or 0.0)
+    return CutFilm(ctx.source, plan, index, info.start_s or 0.0, info.format_name)
 
 
 def _why_unsafe(work_dir: Path) -> str:

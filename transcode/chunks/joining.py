@@ -5,12 +5,19 @@ The joined film gets the record of a whole one, so everything after this sees no
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
-from transcode.chunks.commands import concat_list, concat_text, join_options, late_start_s
+from transcode.chunks.commands import (
+    concat_list,
+    concat_text,
+    join_options,
+    late_start_s,
+    read_all_tracks,
+)
 from transcode.chunks.store import ChunkStore, chunk_key, sha256_of
 from transcode.encoding.encode import (
     ENCODED_STEM,
@@ -28,7 +35,6 @@ from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.outcomes import JobFailed
 from transcode.running.context import PhaseProgress
 from transcode.running.work_folders import CHUNKS_FOLDER
-from transcode.verify.harmless import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +51,8 @@ FAIL_FINISHED = declare("join.finished", "the joined film is written, nothing sa
 FAIL_RECORDED = declare("join.recorded", "the record of the joined film is on disk")
 LIST_NAME = "list.ffconcat"
 # Where one chunk ends and the next begins the muxer may set a decoding time right. The ladder
-# compares every presented time with the source.
-_BOUNDARY = "non-monotonic dts"
+# compares every presented time with the source, of the picture; so the same of a sound is told.
+_BOUNDARY = re.compile(r"^\[vost#.*non-monotonic dts", re.IGNORECASE)
 
 
 def join_chunks(ctx: RunContext, film: CutFilm) -> Path:
@@ -56,7 +62,7 @@ def join_chunks(ctx: RunContext, film: CutFilm) -> Path:
         ctx.log("an earlier attempt joined the chunks of this plan: its film is used again")
         return finished
     store = ChunkStore.of(ctx.work_dir, film.plan)
-    records = _records(film, store)
+    records = _records(ctx, film, store)
     remove_leftovers(ctx.work_dir)
     extract_covers(ctx, film.plan)
     target = encoded_file(ctx.work_dir, film.plan)
@@ -92,11 +98,19 @@ def join_chunks(ctx: RunContext, film: CutFilm) -> Path:
     return target
 
 
-def _records(film: CutFilm, store: ChunkStore) -> list[ChunkRecord]:
-    records = [store.read(chunk_key(film.plan, chunk)) for chunk in film.plan.chunks]
-    found = [record for record in records if record is not None]
-    if len(found) != len(records):
-        raise JobFailed("chunk_lost", "A finished chunk is gone from the disk.", is_retryable=True)
+def _records(ctx: RunContext, film: CutFilm, store: ChunkStore) -> list[ChunkRecord]:
+    """Of all chunks, each read once more: hours may lie between its encode and the join.
+
+    Raises JobFailed; the next attempt encodes what is not what it was.
+    """
+    ctx.report(PhaseProgress(note="Reading the chunks back"))
+    found = []
+    for number, chunk in enumerate(film.plan.chunks):
+        record = store.proven(chunk_key(film.plan, chunk), ctx.checkpoint)
+        if record is None:
+            text = f"The finished chunk {number} is gone from the disk or no longer what it was."
+            raise JobFailed("chunk_lost", text, is_retryable=True)
+        found.append(record)
     return found
 
 
@@ -119,12 +133,13 @@ def join_argv(
         *("-i", f"file:{CHUNKS_FOLDER}/{LIST_NAME}"),
         *join_options(plan),
         output,
+        *read_all_tracks(film.format_name),
     ]
 
 
 def whole_result(join: FfmpegResult, parts: Sequence[FfmpegResult]) -> FfmpegResult:
     """How all of it ended, as one result for the ladder: each line once, in order."""
-    own = [line for line in join.stderr_lines if _BOUNDARY not in message(line).lower()]
+    own = [line for line in join.stderr_lines if not _BOUNDARY.search(line.strip())]
     lines = [line for part in parts for line in part.stderr_lines] + own
     return replace(
         join,

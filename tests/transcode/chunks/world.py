@@ -90,7 +90,7 @@ def chunk_world(
     plan = without_loss(plan) if lossless else plan
     plan = with_chunks(plan, index, info, chunk_seconds=chunk_seconds)
     assert info.start_s is not None
-    return ChunkWorld(world, CutFilm(raw, plan, index, info.start_s), info)
+    return ChunkWorld(world, CutFilm(raw, plan, index, info.start_s, info.format_name), info)
 
 
 def without_loss(plan: Plan) -> Plan:
