@@ -87,7 +87,7 @@ class _Engine:
         self._is_reading = False
         self._tries: dict[int, int] = {}
         self._leads: dict[int, int] = {}
-        self._progress = ChunkProgress(film.plan, self._tasks)
+        self._progress = ChunkProgress(film.plan, self._tasks, index=film.index)
         self._encoder = encoder_of(film.plan)
         self._fallback = Fallback(self._encoder, size.processes) if self._encoder else None
         self._slots: ChunkSlots

@@ -19,10 +19,10 @@ def in_good_order(tasks: Sequence[ChunkTask], index: PacketIndex, *, last: int) 
     What was heavy in the source is heavy to encode.
     """
     head, tail = list(tasks[:-last]), list(tasks[-last:])
-    return head + sorted(tail, key=lambda task: (-_source_bytes(task, index), task.number))
+    return head + sorted(tail, key=lambda task: (-source_bytes(task, index), task.number))
 
 
-def _source_bytes(task: ChunkTask, index: PacketIndex) -> int:
+def source_bytes(task: ChunkTask, index: PacketIndex) -> int:
     """Of the chunk's pictures; 0 where their sizes are not known."""
     first = bisect_left(index.video_pts, task.chunk.start_pts)
     return sum(index.video_sizes[first : first + task.chunk.frames])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from transcode.chunks.order import source_bytes
 from transcode.running.context import PhaseProgress
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from transcode.chunks.store import ChunkRecord
     from transcode.encoding.progress import FfmpegProgress
     from transcode.planning.model import Plan
+    from transcode.planning.packet_index import PacketIndex
 
 MIN_SECONDS = 1.0  # before that a rate says nothing
 
@@ -26,10 +28,15 @@ class ChunkProgress:
         plan: Plan,
         tasks: Sequence[ChunkTask],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        index: PacketIndex | None = None,
     ) -> None:
         self._total_frames = sum(task.chunk.frames for task in tasks)
         self._total_chunks = len(tasks)
         self._duration_s = plan.duration_s
+        # By chunk; chunks are not done in the film's order, and the heavy ones are not alike.
+        self._source_bytes = {t.number: source_bytes(t, index) for t in tasks} if index else {}
+        self._frames_of = {task.number: task.chunk.frames for task in tasks}
         self._clock = clock
         self._since = clock()
         self._running: dict[int, tuple[int, int]] = {}  # frames, bytes
@@ -76,7 +83,18 @@ class ChunkProgress:
             bytes_so_far=sum(
                 size for _frames, size in (*self._done.values(), *self._running.values())
             ),
+            effort_share=self._effort_share(),
         )
+
+    def _effort_share(self) -> float | None:
+        total = sum(self._source_bytes.values())
+        if not total:
+            return None
+        done = sum(
+            self._source_bytes[number] * frames / max(1, self._frames_of[number])
+            for number, (frames, _bytes) in (*self._done.items(), *self._running.items())
+        )
+        return done / total
 
     def _note(self) -> str:
         running = len(self._running)

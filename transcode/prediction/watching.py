@@ -46,7 +46,7 @@ def watched_encode(
         if watch.stop.rest_bytes and unsafe.exists():
             watch.stop.rest_bytes = 0  # cutting was given up: one ffmpeg writes all tracks now
         share = None if progress.pct is None else progress.pct / 100
-        watch(share, progress.bytes_so_far, clock() - began)
+        watch(share, progress.bytes_so_far, clock() - began, effort_share=progress.effort_share)
 
     ctx.report = report_and_watch
     try:

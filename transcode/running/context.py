@@ -27,6 +27,8 @@ class PhaseProgress:
     speed: float | None = None
     eta_s: float | None = None
     bytes_so_far: int | None = None
+    # What the source needed for what is done, of all: where that is not the film's beginning.
+    effort_share: float | None = None
 
 
 class HeldSlots:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 
 import pytest
 
 from tests.transcode.chunks.fakes import OK
-from tests.transcode.encode.films import film, plan_for
+from tests.transcode.encode.films import film, index_of, plan_for
 from transcode.chunks.encoding import ChunkTask
 from transcode.chunks.progress import ChunkProgress
 from transcode.chunks.store import ChunkRecord
@@ -63,3 +64,16 @@ def test_an_ffmpeg_that_says_more_pictures_than_planned_does_not_exceed_the_whol
     progress.started(TASKS[0])
     progress.moved(TASKS[0], FfmpegProgress(frame=500))
     assert progress.shown().pct == 100.0
+
+
+def test_what_the_source_needed_for_the_chunks_that_are_done_is_known() -> None:
+    info = film()
+    pts, sizes = array("q", range(400)), array("q", [1] * 300 + [7] * 100)
+    index = index_of(info, video_pts=pts, video_sizes=sizes)
+    progress = ChunkProgress(PLAN, TASKS, Clock(), index=index)
+    progress.finished(TASKS[3], record(1000), is_resumed=False)
+    progress.started(TASKS[0])
+    progress.moved(TASKS[0], FfmpegProgress(frame=50, total_size=10))
+    shown = progress.shown()
+    assert shown.pct == 37.5
+    assert shown.effort_share == pytest.approx(0.75)

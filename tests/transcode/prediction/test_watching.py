@@ -108,3 +108,22 @@ def test_sound_is_added_to_chunks_but_not_to_a_film_that_is_encoded_whole_after_
     folder.mkdir()
     (folder / UNSAFE_NAME).write_text("cutting failed")
     assert encode(ctx, prepared(is_cut=True), picture) == 100.0
+
+
+def test_heavy_chunks_first_do_not_look_like_a_film_that_grows_too_large(ctx: Heard) -> None:
+    """The heavy half of the film is done first: as the source says, what is left needs less."""
+    seconds = count(0.0, 10.0)
+    heavy, light = 1_200, 400  # bytes by thousandth of the film: 80 % of what the preset allows
+    with watched_encode(
+        cast("RunContext", ctx), prepared(is_cut=True), clock=lambda: next(seconds)
+    ):
+        for step in range(10, 1001, 10):
+            first, rest = min(step, 500), max(0, step - 500)
+            ctx.report(
+                PhaseProgress(
+                    pct=step / 10,
+                    bytes_so_far=first * heavy + rest * light,
+                    effort_share=(first * 0.75 + rest * 0.25) / 500,
+                )
+            )
+    assert len(ctx.seen) == 100
