@@ -181,10 +181,9 @@ def _follow(
     watch = _StallWatch(child.pid, stall_timeout_s)
     while not _has_ended(child):
         reader.wait(TICK_S)
-        if checkpoint is not None:
-            checkpoint()
-        if _groups.is_frozen:
-            watch.begin_anew()  # it stands still, as it was told to
+        held_up_s = _held_up_s(checkpoint)
+        if _groups.is_frozen or held_up_s > TICK_S:
+            watch.begin_anew()  # it stands still, or stood, as it was told to
         _pass_on(reader, on_progress, log, LOG_LINES_PER_TICK)
         if watch.is_stalled(reader):
             return True
@@ -192,6 +191,14 @@ def _follow(
     reader.finish()
     _pass_on(reader, on_progress, log, None)
     return False
+
+
+def _held_up_s(checkpoint: Callable[[], None] | None) -> float:
+    """A job that is paused is held there, and nobody watched meanwhile."""
+    since = time.monotonic()
+    if checkpoint is not None:
+        checkpoint()
+    return time.monotonic() - since
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:

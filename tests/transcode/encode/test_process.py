@@ -185,6 +185,20 @@ def test_standing_still_when_told_to_is_no_stall() -> None:
         process.thaw_children()
 
 
+def test_long_pauses_are_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint returns when a pause is over; the film may have been read from memory."""
+    paused_s, now = [0.0], time.monotonic
+
+    def come_back_after_hours() -> None:
+        paused_s.append(paused_s[-1] + 36_000)
+        if len(paused_s) > 4:
+            raise Stop
+
+    monkeypatch.setattr(time, "monotonic", lambda: now() + paused_s[-1])
+    with pytest.raises(Stop):
+        run_ffmpeg(stub.argv(stub.HANGS), checkpoint=come_back_after_hours, stall_timeout_s=600)
+
+
 def test_it_keeps_to_its_limits() -> None:
     program = (
         "import os, resource\n"
