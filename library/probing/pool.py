@@ -261,10 +261,12 @@ def run_guarded_worker(
                 raw, _ = child.communicate(request, timeout=_POLL_S)
             except subprocess.TimeoutExpired:
                 request = None  # communicate() goes on sending it by itself
-                if checkpoint is not None:
-                    checkpoint()
                 if time.monotonic() > deadline:
                     raise _timed_out(timeout_s) from None
+                if checkpoint is not None:
+                    since = time.monotonic()
+                    checkpoint()
+                    deadline += time.monotonic() - since  # a job that is paused is held there
     finally:
         child.kill()
         child.communicate()

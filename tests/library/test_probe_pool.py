@@ -199,6 +199,18 @@ def test_the_checkpoint_ends_a_guarded_call() -> None:
         run_guarded_worker(time.sleep, 200, timeout_s=200, checkpoint=cancel)
 
 
+def test_the_hours_of_a_pause_are_not_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused_s, now = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + paused_s[-1])
+
+    def come_back_after_hours() -> None:
+        paused_s.append(paused_s[-1] + 36_000)
+
+    found = run_guarded_worker(time.sleep, 0.5, timeout_s=100, checkpoint=come_back_after_hours)
+    assert found is None
+    assert len(paused_s) > 1
+
+
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     script = (
         "import time, sys; sys.path.insert(0, sys.argv[1])\n"
