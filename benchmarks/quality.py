@@ -258,7 +258,7 @@ def _clip_path(clip: Clip) -> Path:
 
 
 def _work() -> Path:
-    folder = _CACHE / "work"
+    folder = _CACHE / "work" / str(os.getpid())  # a search has its folder for itself
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -7,9 +7,12 @@ deinterlaced and tone-mapped by the plan's own filters.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+import av.error
 
 from transcode.encoding.ffmpeg import ffmpeg_argv
 from transcode.encoding.problems import outcome_of
@@ -160,4 +163,8 @@ def _cut_argv(excerpt: Excerpt, plan: Plan, rate: Fraction, name: str) -> list[s
 
 
 def _pictures(path: Path) -> int:
-    return read_packet_index(str(path).encode("utf-8", "surrogateescape")).frames
+    """0 for a file that cannot be read: the cut is made again in another way."""
+    try:
+        return read_packet_index(os.fsencode(path)).frames
+    except av.error.FFmpegError:
+        return 0

@@ -10,6 +10,8 @@ from itertools import accumulate
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+import av.error
+
 from mediaflow.base.input_guard import guarded_input
 from transcode.encoders.registry import device_before_input
 from transcode.encoding.ffmpeg import ffmpeg_argv
@@ -60,7 +62,10 @@ def try_quality(
     problem = outcome_of(result, folder / ENCODED_NAME)
     if problem is not None:
         raise problem
-    encoded = read_packet_index(os.fsencode(folder / ENCODED_NAME))
+    try:
+        encoded = read_packet_index(os.fsencode(folder / ENCODED_NAME))
+    except av.error.FFmpegError as error:
+        raise TrialFailed(f"what was encoded cannot be read: {error.strerror}") from error
     if encoded.frames != reference.frames:
         raise TrialFailed(f"{encoded.frames} of {reference.frames} pictures came out.")
     scored = run_ffmpeg(score_argv(reference, plan, metric), cwd=folder, checkpoint=checkpoint)
