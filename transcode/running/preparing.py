@@ -32,6 +32,7 @@ from transcode.prediction.predict import predict
 from transcode.prediction.verdict import refuse_not_worth_it
 from transcode.quality.find import Calls, find_quality
 from transcode.quality.found import FilmSource, FoundQuality
+from transcode.quality.stand_in import stand_in_rule
 from transcode.queue.slots import acquire_slot
 from transcode.running.context import PhaseProgress
 
@@ -125,7 +126,7 @@ class _Planner:
 
     def plan(self, crf: float | None) -> Plan:
         spec = self.ctx.spec
-        rule = replace(spec.video, encoder=self.encoder)
+        rule = stand_in_rule(spec.video, self.encoder)
         if crf is not None and rule.crf is None:
             rule = replace(rule, crf=crf)
         spec = replace(spec, video=rule)
@@ -165,7 +166,9 @@ def _own_encoder(ctx: RunContext) -> str:
     if named is None or named.family not in read_passed_over(ctx.work_dir):
         return ctx.spec.video.encoder
     family = software_for(named.codec)
-    ctx.log(f"{named.title} failed before, so {ENCODERS[family].title or family} encodes.")
+    title, crf = ENCODERS[family].title or family, stand_in_rule(ctx.spec.video, family).crf
+    how = "" if crf is None else f", with CRF {crf:g} for its {ctx.spec.video.crf:g}"
+    ctx.log(f"{named.title} failed before, so {title} encodes{how}.")
     return family
 
 
@@ -185,7 +188,7 @@ def _borders(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> Borders:
 
 def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQuality]:
     """By hardware where the preset lets it and it reaches the target, else by the preset's own."""
-    rule = replace(ctx.spec.video, encoder=planner.encoder)
+    rule = stand_in_rule(ctx.spec.video, planner.encoder)
     if rule.hardware == "never":
         return planner, _search(ctx, planner)
     picture = planner.info.main_video
