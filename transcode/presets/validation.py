@@ -43,6 +43,7 @@ def validate(spec: PresetSpec) -> None:
     _validate_words(spec)
     _validate_quality(spec.video)
     _validate_numbers(spec)
+    _validate_promise(spec)
     _validate_video(spec.video)
     _validate_container(spec)
     _validate_tracks(spec)
@@ -92,6 +93,19 @@ def _validate_numbers(spec: PresetSpec) -> None:
         ("min_vmaf_p5", spec.min_vmaf_p5, VMAF_RANGE),
     ):
         _between(name, value, *limits)
+
+
+def _validate_promise(spec: PresetSpec) -> None:
+    """A film that reached such a target would be refused after all the hours."""
+    target, least = spec.video.target_vmaf, spec.min_vmaf_mean
+    if target is None or spec.video.target_metric != "vmaf" or not spec.is_vmaf_checked:
+        return
+    if target < least:
+        raise PresetProblem(
+            "video.target_vmaf",
+            f"is {target:g}; it must be at least {least:g}, the lowest mean VMAF that the preset"
+            " accepts (min_vmaf_mean).",
+        )
 
 
 def _validate_tracks(spec: PresetSpec) -> None:

@@ -171,3 +171,12 @@ def test_a_bit_depth_is_never_raised_and_never_below_what_the_encoder_can() -> N
     assert [ENCODERS["svtav1"].depth_for(d) for d in (8, 10, 12)] == [8, 10, 10]
     no_eight_bits = replace(ENCODERS["x265"], pix_fmts={10: "p010le"})
     assert no_eight_bits.depth_for(8) == 10
+
+
+def test_a_target_below_what_the_preset_accepts_is_refused_before_the_hours() -> None:
+    raw = {"video": {"crf": None, "target_vmaf": 80}}
+    assert problem_of(raw) == "video.target_vmaf"
+    assert PresetSpec.from_json({**raw, "min_vmaf_mean": 80}).video.target_vmaf == 80
+    assert PresetSpec.from_json({**raw, "is_vmaf_checked": False}).video.target_vmaf == 80
+    decibels = {"crf": None, "target_vmaf": 42, "target_metric": "xpsnr"}
+    assert PresetSpec.from_json({"video": decibels}).video.target_vmaf == 42
