@@ -242,6 +242,7 @@ class _Engine:
         self._rows.lose(self._running.pop(task.number), str(error))
         self._progress.failed(task)
         refuse_missing(self._ctx)
+        refuse_replaced(self._ctx)  # of another film no other chunk is of use either
         self._tries[task.number] = self._tries.get(task.number, 0) + 1
         self._ctx.log(f"chunk {task.number} failed: {error}")
         if isinstance(error, OtherPictures):

@@ -306,6 +306,7 @@ def test_a_film_replaced_meanwhile_leaves_no_chunk_of_use(world: FakeWorld) -> N
     with pytest.raises(JobFailed, match="source_changed"):
         world.encode()
     assert not list(world.folder.glob("*.json"))
+    assert world.stub.encoded == [0]  # no hours are spent on the others
 
 
 def test_no_more_chunks_run_at_once_than_slots_are_free(
