@@ -12,7 +12,7 @@ from transcode.chunks.parallel import crew_size
 from transcode.chunks.rows import mark_all_resumed
 from transcode.encoding.encode import encode_film, finished_earlier
 from transcode.models import Job
-from transcode.running.work_folders import CHUNKS_FOLDER
+from transcode.running.work_folders import CHUNKS_FOLDER, UNSAFE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from transcode.planning.model import Plan
     from transcode.planning.packet_index import PacketIndex
     from transcode.running.context import RunContext
-
-# Says, in the chunks' folder, that cutting was tried and is not safe: not tried again.
-UNSAFE_NAME = "encode-whole.txt"
 
 
 def encode_as_planned(

@@ -6,10 +6,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from transcode.chunks.film import UNSAFE_NAME
 from transcode.prediction.early_stop import SourceEffort, watch_encode
 from transcode.prediction.other_tracks import bytes_beside_picture
-from transcode.running.work_folders import CHUNKS_FOLDER
+from transcode.running.work_folders import CHUNKS_FOLDER, UNSAFE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

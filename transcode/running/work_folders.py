@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _WAIT_S: Final = 120.0
 CHUNKS_FOLDER: Final = "chunks"  # of a job's folder: its finished chunks
+# Says, in the chunks' folder, that cutting was tried and is not safe: not tried again.
+UNSAFE_NAME: Final = "encode-whole.txt"
 
 
 def jobs_folder() -> Path:

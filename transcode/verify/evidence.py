@@ -12,6 +12,7 @@ from mediaflow.base.fs import fs
 from transcode.planning.film_timing import FilmTiming, film_timing
 from transcode.planning.model import Action, StreamKind
 from transcode.running.context import PhaseProgress
+from transcode.running.work_folders import CHUNKS_FOLDER, UNSAFE_NAME
 from transcode.verify.results import FAILED, NOT_APPLICABLE, PASSED, RungResult
 from transcode.verify.side_work import SideWork
 
@@ -121,6 +122,12 @@ class Evidence:
     def is_video_encoded(self) -> bool:
         planned = self.planned_video
         return planned is not None and planned.action == Action.ENCODE
+
+    @property
+    def is_joined(self) -> bool:
+        """Its picture was encoded in chunks, each proven by the source's own times."""
+        unsafe = self.run.work_dir / CHUNKS_FOLDER / UNSAFE_NAME
+        return bool(self.plan.chunks) and not unsafe.exists()
 
     @property
     def video_before(self) -> VideoStream | None:

@@ -158,7 +158,7 @@ def check_frames(evidence: Evidence) -> RungResult:
             f"The output shows {counted} frames where {expected} are expected.",
         )
     # A film in chunks was cut by these times, and each was proven: they are exact enough.
-    is_exact = source.has_exact_pts or bool(evidence.plan.chunks)
+    is_exact = source.has_exact_pts or evidence.is_joined
     if tolerance or not source.video_pts or not is_exact:
         return FRAMES.passed(
             f"{counted}", limit_text, f"The output shows {counted} frames, as expected."

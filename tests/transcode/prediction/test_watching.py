@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.transcode.encode.films import COPY, X265, film, index_of, plan_for
-from transcode.chunks.film import UNSAFE_NAME
 from transcode.outcomes import JobSkipped
 from transcode.planning.model import PlannedChunk
 from transcode.prediction.estimate import estimate_size, facts_of_info
 from transcode.prediction.watching import watched_encode
 from transcode.running.context import PhaseProgress
 from transcode.running.preparing import Prepared
-from transcode.running.work_folders import CHUNKS_FOLDER
+from transcode.running.work_folders import CHUNKS_FOLDER, UNSAFE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path

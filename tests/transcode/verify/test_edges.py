@@ -16,9 +16,10 @@ from library.probing.probe import ProbeProblem
 from tests.media import make_clip
 from tests.transcode.verify.pairs import encode_by_preset
 from transcode.planning.film_timing import FilmTiming, read_film_timing, read_sound_starts
-from transcode.planning.model import Action, StreamKind
+from transcode.planning.model import Action, PlannedChunk, StreamKind
 from transcode.planning.packet_index import StreamSpan
 from transcode.presets.spec import PresetSpec, VideoRule
+from transcode.running.work_folders import CHUNKS_FOLDER, UNSAFE_NAME
 from transcode.verify import decode_rung
 from transcode.verify.color_rungs import check_color
 from transcode.verify.decode_rung import check_decode
@@ -138,6 +139,23 @@ def test_one_frame_per_field_is_compared_with_the_frames_that_they_come_from(
     bend_plan(evidence, video=replace(evidence.plan.video, expected_frames=150))
     twice = array("q", [pts for first in range(0, 3000, 40) for pts in (first, first + 20)])
     bend_index(evidence, video_pts=twice)
+    assert not check_frames(evidence).is_failed
+
+
+def test_decoding_times_alone_are_compared_only_where_chunks_were_proven_by_them(
+    evidence: Evidence, tmp_path: Path
+) -> None:
+    """AVI stores no others. A film that was found not to be cut safely was encoded whole."""
+    source = evidence.source_index
+    other = array("q", [*source.video_pts[:-1], source.video_pts[-1] + 10_000])
+    index = replace(source, has_exact_pts=False, video_pts=other)
+    evidence.prepared = replace(evidence.prepared, index=index)
+    assert not check_frames(evidence).is_failed
+    bend_plan(evidence, chunks=(PlannedChunk(0, other[-1] + 1, len(other)),))
+    assert check_frames(evidence).is_failed
+    evidence.run = replace(evidence.run, work_dir=tmp_path)
+    (tmp_path / CHUNKS_FOLDER).mkdir()
+    (tmp_path / CHUNKS_FOLDER / UNSAFE_NAME).write_text("other pictures came")
     assert not check_frames(evidence).is_failed
 
 
