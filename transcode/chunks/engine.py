@@ -33,7 +33,7 @@ from transcode.chunks.progress import ChunkProgress
 from transcode.chunks.rows import ChunkRows
 from transcode.chunks.slots import ChunkSlots
 from transcode.chunks.store import ChunkStore, chunk_key
-from transcode.encoders.answers import AnswerKind
+from transcode.encoders.answers import AnswerKind, left_out
 from transcode.encoders.fallback import Fallback
 from transcode.encoding.passed_over import encoder_of, pass_over
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
@@ -233,7 +233,11 @@ class _Engine:
 
     def _take(self, task: ChunkTask, record: ChunkRecord, attempt_id: int | None) -> None:
         self._records[task.number] = record
-        self._rows.prove(task, record, attempt_id, self._store.path(task.key).name)
+        # The record's command says what really ran, also in an earlier attempt.
+        missing = left_out(self._film.plan.video_options, record.result.argv)
+        note = f"without {', '.join(missing)}" if missing else ""
+        name = self._store.path(task.key).name
+        self._rows.prove(task, record, attempt_id, name, note=note)
         self._progress.finished(task, record, is_resumed=attempt_id is None)
 
     def _lose(self, task: ChunkTask, error: Exception) -> None:

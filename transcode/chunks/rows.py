@@ -43,10 +43,16 @@ class ChunkRows:
         )
 
     def prove(
-        self, task: ChunkTask, record: ChunkRecord, attempt_id: int | None, name: str
+        self,
+        task: ChunkTask,
+        record: ChunkRecord,
+        attempt_id: int | None,
+        name: str,
+        *,
+        note: str = "",
     ) -> None:
         """The chunk counts. `attempt_id` None: it was encoded earlier, maybe by another job."""
-        retry_on_busy(lambda: self._prove(task, record, attempt_id, name))
+        retry_on_busy(lambda: self._prove(task, record, attempt_id, name, note))
 
     def lose_all(self, error: str) -> None:
         """No try runs any more."""
@@ -88,7 +94,7 @@ class ChunkRows:
         return attempt.pk
 
     def _prove(
-        self, task: ChunkTask, record: ChunkRecord, attempt_id: int | None, name: str
+        self, task: ChunkTask, record: ChunkRecord, attempt_id: int | None, name: str, note: str
     ) -> None:
         with transaction.atomic():
             if attempt_id is not None:
@@ -103,6 +109,7 @@ class ChunkRows:
                 size_bytes=record.size_bytes,
                 file_name=name,
                 seconds=record.seconds,
+                encoder_note=note[:200],
             )
             job = Job.objects.filter(pk=self._ctx.job_id, lease_token=self._ctx.token)
             if attempt_id is None:

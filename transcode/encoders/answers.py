@@ -120,5 +120,16 @@ def reduced(video_options: Sequence[str], drop: Sequence[str]) -> tuple[str, ...
     return tuple(result)
 
 
+def left_out(video_options: Sequence[str], argv: Sequence[str]) -> tuple[str, ...]:
+    """What `reduced` took away in a command, by name; seen from the options of the plan."""
+    names = []
+    for name, value in zip(video_options[::2], video_options[1::2], strict=True):
+        if _bare(name) not in _EXTRAS:
+            continue
+        if name not in argv or (_bare(name) == "bf" and argv[argv.index(name) + 1] != value):
+            names.append(_bare(name))
+    return tuple(names)
+
+
 def _bare(option: str) -> str:
     return option.removeprefix("-").partition(":")[0]

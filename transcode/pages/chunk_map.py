@@ -64,7 +64,8 @@ def _state(row: Any, *, is_running: bool) -> str:
 
 def _words(row: Chunk, state: str) -> str:
     if state == "done" and row.seconds is not None:
-        return f"done in {row.seconds:.0f} s"
+        note = f", {row.encoder_note}" if row.encoder_note else ""
+        return f"done in {row.seconds:.0f} s{note}"
     return {"done": "done", "run": "being encoded", "retry": "to be tried again"}.get(
         state, "waiting"
     )

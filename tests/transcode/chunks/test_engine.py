@@ -309,6 +309,16 @@ def test_a_film_replaced_meanwhile_leaves_no_chunk_of_use(world: FakeWorld) -> N
     assert world.stub.encoded == [0]  # no hours are spent on the others
 
 
+def test_a_chunk_says_which_options_of_the_plan_its_command_lacked(world: FakeWorld) -> None:
+    assert "-temporal-aq:v:0" not in OK.argv
+    planned = (*world.plan.output_options[:-2], "-temporal-aq:v:0", "1")
+    world.with_plan(output_options=(*planned, *world.plan.output_options[-2:]))
+    world.encode()
+    assert set(Chunk.objects.values_list("encoder_note", flat=True)) == {"without temporal-aq"}
+    world.encode()  # another attempt, which only finds them
+    assert set(Chunk.objects.values_list("encoder_note", flat=True)) == {"without temporal-aq"}
+
+
 def test_no_more_chunks_run_at_once_than_slots_are_free(
     world: FakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.transcode.encoders.ffmpeg_help import encoder_help
 from transcode.encoders import ENCODERS
-from transcode.encoders.answers import AnswerKind, next_try, reduced
+from transcode.encoders.answers import AnswerKind, left_out, next_try, reduced
 from transcode.encoders.failures import Failure, FailureKind, classify
 from transcode.encoders.hardware import HARDWARE_ENCODERS
 
@@ -103,6 +103,8 @@ def test_options_are_left_out_with_their_values() -> None:
     assert reduced(options, ("temporal-aq",)) == (*options[:2], *options[4:])
     assert reduced(options, ("bf",)) == (*options[:4], "-bf:v:0", "0", *options[6:])
     assert reduced(options, ("*",)) == ("-c:v:0", "hevc_nvenc", "-bf:v:0", "0", "-cq:v:0", "24")
+    assert left_out(options, ("ffmpeg", *options, "out.mkv")) == ()
+    assert left_out(options, ("ffmpeg", *reduced(options, ("*",)))) == ("temporal-aq", "bf")
 
 
 def test_what_makes_the_quality_is_never_left_out() -> None:
