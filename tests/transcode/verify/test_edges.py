@@ -267,7 +267,7 @@ def test_an_encoder_may_fill_its_last_block(evidence: Evidence) -> None:
     ("changes", "words"),
     [
         ({"width": 318}, "318×180 pixels, not 320×180"),
-        ({"color_range": ""}, "range “not said”, not “tv”"),
+        ({"color_range": "pc"}, "range “pc”, not “tv”"),
         ({"color_space": "bt2020nc"}, "matrix “bt2020nc”"),
         ({"hdr": HdrKind.HLG}, "it is hlg, not sdr"),
         ({"dolby_vision_profile": "8.4"}, "Dolby Vision “8.4”"),
