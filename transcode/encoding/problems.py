@@ -33,14 +33,9 @@ _EMPTY_WORDS = (
 
 def outcome_of(result: FfmpegResult, output: Path) -> JobOutcome | None:
     """None when it ended well and left something; else what becomes of the job."""
+    if says_disk_full(result):
+        return disk_full("encoding")
     text = "\n".join(result.stderr_lines).lower()
-    if any(words in text for words in _DISK_FULL):
-        return JobWaits(
-            "disk_full",
-            "The disk of the work folder is full, so encoding stopped. It starts again when there"
-            " is room.",
-            delay_s=_DISK_WAIT_S,
-        )
     if _NO_DOLBY_VISION in text:
         return JobSkipped(
             "hdr_would_be_lost",
@@ -63,6 +58,20 @@ def outcome_of(result: FfmpegResult, output: Path) -> JobOutcome | None:
     if not output.is_file() or output.stat().st_size == 0:
         return JobFailed("encode_empty", _reason("ffmpeg wrote nothing", result), is_retryable=True)
     return None
+
+
+def says_disk_full(result: FfmpegResult) -> bool:
+    text = "\n".join(result.stderr_lines).lower()
+    return any(words in text for words in _DISK_FULL)
+
+
+def disk_full(doing: str) -> JobWaits:
+    return JobWaits(
+        "disk_full",
+        f"The disk of the work folder is full, so {doing} stopped. It starts again when there is"
+        " room.",
+        delay_s=_DISK_WAIT_S,
+    )
 
 
 def _reason(what: str, result: FfmpegResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import av.error
 
 from library.probing.probe import ProbeProblem
 from mediaflow.base.failpoints import declare, reach
+from transcode.encoding.problems import disk_full
 from transcode.verify.color_rungs import COLOR, check_color
 from transcode.verify.decode_rung import DECODE, begin_decode, check_decode
 from transcode.verify.evidence import Evidence, Verdict
@@ -76,6 +78,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung(SOURCE, check_source, "looks at the original again"),
 )
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STARTED = declare("verify.started", "the ladder is about to begin")
 _PASSED = declare("verify.passed", "every rung passed, nothing is recorded yet")
 _REACHED = {
@@ -91,7 +94,7 @@ def run_ladder(
 ) -> Proof:
     """Climb rungs 0 to 11; the first failure ends it. Changes nothing.
 
-    Raises only what `ctx.checkpoint` raises, and FfmpegMissing.
+    Raises only what `ctx.checkpoint` raises, FfmpegMissing, and JobWaits for a full disk.
     """
     reach(_STARTED)
     evidence = Evidence(ctx, prepared, output, encode_result)
@@ -121,12 +124,17 @@ def _climb_all(evidence: Evidence) -> list[RungResult]:
 
 
 def climb(rung: Rung, evidence: Evidence) -> RungResult:
-    """One rung, logged. A check that cannot be made is a failed one."""
+    """One rung, logged. A check that cannot be made is a failed one.
+
+    But for a full disk, which says nothing of the film: raises JobWaits, the output stays.
+    """
     evidence.climbing = rung.verdict.number
     evidence.note(rung.verdict.number, rung.doing)
     try:
         result = rung.check(evidence)
     except (ProbeProblem, OSError, av.error.FFmpegError) as error:
+        if getattr(error, "errno", None) in _FULL:
+            raise disk_full("checking") from error
         text = error.text if isinstance(error, ProbeProblem) else str(error)
         result = rung.verdict.failed(
             "could not be measured", "", f"The check “{rung.doing}” could not be made: {text}."

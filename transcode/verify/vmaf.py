@@ -7,6 +7,7 @@ Where timestamps cannot be trusted, both sides are decoded from the first frame 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from transcode.encoding.problems import says_disk_full
 from transcode.encoding.process import run_ffmpeg
 from transcode.verify.vmaf_graph import (
     FAR,
@@ -196,6 +198,8 @@ def _score_once(
 ) -> WindowScore:
     with tempfile.TemporaryDirectory(prefix="vmaf-", dir=work_dir) as folder:
         result = run_ffmpeg(pair.argv(), cwd=Path(folder), checkpoint=checkpoint)
+        if says_disk_full(result):
+            raise OSError(errno.ENOSPC, "The work folder's disk is full")
         if not result.is_ok:
             said = result.stderr_lines[-1] if result.stderr_lines else "nothing"
             raise VmafFailed(f"ffmpeg ended with {result.return_code}: {said[:300]}")
