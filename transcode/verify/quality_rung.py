@@ -83,7 +83,9 @@ def _measure(evidence: Evidence, video: VideoStream) -> VmafScore:
     )
     distorted = output_side(evidence.output_raw, video.index, evidence.after, output)
     ratio = reference.frames_per_source_frame
-    windows, weights = promised_windows(evidence.prepared.found, ratio, len(output.video_pts))
+    windows, weights = promised_windows(
+        evidence.prepared.found, ratio, len(output.video_pts), len(source.video_pts)
+    )
     if not windows:
         windows = choose_windows(
             len(output.video_pts),
@@ -107,14 +109,15 @@ def _measure(evidence: Evidence, video: VideoStream) -> VmafScore:
 
 
 def promised_windows(
-    found: FoundQuality | None, ratio: int, frames: int
+    found: FoundQuality | None, ratio: int, frames: int, source_frames: int
 ) -> tuple[tuple[Window, ...], tuple[float, ...]]:
     """A promise is measured where it was made: the windows and weights of the search's samples.
 
-    Nothing where no quality was searched for, or the output has other frames than the samples.
+    Nothing where no quality was searched for, or the output has other frames than the samples: one
+    whose rate was made constant shows other scenes under the same numbers.
     """
     samples = found.samples if found is not None else ()
-    if not samples or (samples[-1].first + samples[-1].count) * ratio > frames:
+    if not samples or frames != ratio * source_frames:
         return (), ()
     windows = tuple(Window(s.first * ratio, s.count) for s in samples)
     return windows, tuple(s.weight for s in samples)

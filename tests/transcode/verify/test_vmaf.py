@@ -239,8 +239,8 @@ def test_a_promise_is_measured_where_it_was_made() -> None:
     found = FoundQuality(
         24, 95.1, 92.0, "vmaf", "vmaf_v0.6.1", samples, 2, 9.0, False, 100, 90, 110, "Found."
     )
-    windows, weights = promised_windows(found, 1, 1000)
+    windows, weights = promised_windows(found, 1, 1000, 1000)
     assert windows == (Window(100, 50), Window(400, 50))
     assert weights == (0.5, 0.5)
-    assert promised_windows(found, 1, 449) == ((), ())
-    assert promised_windows(None, 1, 1000) == ((), ())
+    assert promised_windows(found, 1, 1200, 1000) == ((), ())
+    assert promised_windows(None, 1, 1000, 1000) == ((), ())
