@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from transcode.chunks.encoding import Calls
 from transcode.chunks.reading import ChunkFacts, chunk_facts
-from transcode.outcomes import JobOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,7 +145,7 @@ class Crew:
     def _record(self, task: ChunkTask, record: ChunkRecord, store: ChunkStore) -> None:
         try:
             store.finish(record)
-        except JobOutcome as error:
+        except Exception as error:  # noqa: BLE001  # or the caller would wait for it for ever
             self._events.put(Failed(task, error))
         else:
             self._events.put(Recorded(task, record))

@@ -13,6 +13,7 @@ from servers.models import SlotLease
 from tests.transcode.chunks.fakes import OK, FakeWorld, fake_world
 from transcode.chunks.encoding import FfmpegFailed, OtherPictures
 from transcode.chunks.engine import MAX_TRIES, CannotCut
+from transcode.chunks.store import ChunkRecord, ChunkStore
 from transcode.models import Chunk, ChunkAttempt, ChunkStatus, Job, JobStatus
 from transcode.outcomes import JobCancelled, JobFailed, JobHandedBack, JobWaits, LeaseLost
 
@@ -317,6 +318,23 @@ def test_a_chunk_says_which_options_of_the_plan_its_command_lacked(world: FakeWo
     assert set(Chunk.objects.values_list("encoder_note", flat=True)) == {"without temporal-aq"}
     world.encode()  # another attempt, which only finds them
     assert set(Chunk.objects.values_list("encoder_note", flat=True)) == {"without temporal-aq"}
+
+
+def test_a_record_that_cannot_be_made_is_no_chunk_to_be_waited_for(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_store: ChunkStore, _record: ChunkRecord) -> None:
+        raise ValueError("no JSON")
+
+    monkeypatch.setattr(ChunkStore, "finish", refuse)
+    looks = iter(range(400))  # some minutes
+
+    def checkpoint() -> None:
+        if next(looks, None) is None:
+            raise LeaseLost("waits", "It waits for ever.")
+
+    with pytest.raises(ValueError, match="no JSON"):
+        world.encode(checkpoint)
 
 
 def test_no_more_chunks_run_at_once_than_slots_are_free(
