@@ -119,17 +119,27 @@ def late_start_s(plan: Plan, index: PacketIndex, start_s: float) -> float:
     return float(plan.chunks[0].start_pts * index.time_base) - start_s
 
 
-def read_all_tracks(format_name: str) -> tuple[str, ...]:
+def first_tracks_read(plan: Plan, index: PacketIndex, format_name: str) -> tuple[str, ...]:
     """A second output of the join, to nowhere, so that the film's clock begins where it begins.
 
     The picture is not read from the film there: what remained would move forward against it, by
-    0.39 s in a transport stream whose sound begins so much later (measured).
+    0.39 s in a transport stream whose sound begins so much later (measured). Tracks without a
+    packet are left alone: they cannot even be copied.
     """
     if _COUNTED_FROM_READ_TRACKS.isdisjoint(format_name.split(",")):
         return ()
+    starts = {n: s.start_s for n, s in index.spans.items() if s.start_s is not None}
+    kept = {stream.source_index for stream in plan.kept}
+    first_s = min((starts[n] for n in kept if n in starts), default=0.0)
+    earlier = [
+        n
+        for n, start_s in sorted(starts.items())
+        if n not in kept and start_s < first_s and index.spans[n].kind in ("audio", "subtitle")
+    ]
+    maps = [("-map", f"0:{n}") for n in (planned_film(plan).source_index, *earlier)]
     return (
-        *("-map", "0:v", "-map", "0:a?", "-map", "0:s?", "-c", "copy"),
-        *("-frames:v", "1", "-frames:a", "1", "-frames:s", "1", "-f", "null", "-"),
+        *(part for pair in maps for part in pair),
+        *("-c", "copy", "-frames:v", "1", "-frames:a", "1", "-frames:s", "1", "-f", "null", "-"),
     )
 
 

@@ -14,9 +14,9 @@ from mediaflow.base.input_guard import guarded_input
 from transcode.chunks.commands import (
     concat_list,
     concat_text,
+    first_tracks_read,
     join_options,
     late_start_s,
-    read_all_tracks,
 )
 from transcode.chunks.store import ChunkStore, chunk_key, sha256_of
 from transcode.encoding.encode import (
@@ -133,7 +133,7 @@ def join_argv(
         *("-i", f"file:{CHUNKS_FOLDER}/{LIST_NAME}"),
         *join_options(plan),
         output,
-        *read_all_tracks(film.format_name),
+        *first_tracks_read(plan, film.index, film.format_name),
     ]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.transcode.chunks.fakes import OK, fake_world
-from transcode.chunks.commands import join_options, read_all_tracks
+from transcode.chunks.commands import first_tracks_read, join_options
 from transcode.chunks.joining import join_chunks, whole_result
 from transcode.outcomes import JobFailed
+from transcode.planning.packet_index import StreamSpan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +54,19 @@ def test_times_that_the_muxer_changed_are_told_of_sound_but_not_of_the_picture()
     assert result.stderr_lines == (sound,)
 
 
-@pytest.mark.parametrize(("name", "is_needed"), [("mpegts", True), ("matroska,webm", False)])
-def test_only_a_clock_that_counts_from_read_tracks_needs_the_picture_read(
-    name: str, is_needed: bool
+def spans(**starts: float | None) -> dict[int, StreamSpan]:
+    return {int(n[1:]): StreamSpan("audio", at, at, 1) for n, at in starts.items()}
+
+
+@pytest.mark.django_db
+def test_the_clock_of_a_transport_stream_begins_with_the_picture_or_a_dropped_track_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bool(read_all_tracks(name)) is is_needed
+    world = fake_world(tmp_path, monkeypatch)
+    assert {stream.source_index for stream in world.plan.kept} == {0, 1}
+    # 2 and 3 were dropped, 4 has no packet.
+    index = replace(world.film.index, spans=spans(s0=1.4, s1=1.8, s2=1.0, s3=1.5, s4=None))
+    options = first_tracks_read(world.plan, index, "mpegts")
+    maps = [value for name, value in pairwise(options) if name == "-map"]
+    assert maps == ["0:0", "0:2"]
+    assert first_tracks_read(world.plan, index, "matroska,webm") == ()
