@@ -94,6 +94,17 @@ _ALL: Final = (
         ),
     ),
     SettingDefinition(
+        "gpu_sessions",
+        "int",
+        None,
+        "Encodes at once on a GPU",
+        "Whoever runs them, as nvidia-smi counts. Empty: two for each encoding unit.",
+        "machine",
+        low=1,
+        high=64,
+        is_optional=True,
+    ),
+    SettingDefinition(
         "ffmpeg_nice",
         "int",
         10,

@@ -35,6 +35,7 @@ from transcode.chunks.slots import ChunkSlots
 from transcode.chunks.store import ChunkStore, chunk_key
 from transcode.encoders.answers import AnswerKind, left_out
 from transcode.encoders.fallback import Fallback
+from transcode.encoders.gpu import GpuGuard
 from transcode.encoding.passed_over import encoder_of, pass_over
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.outcomes import JobFailed, LeaseLost
@@ -90,6 +91,7 @@ class _Engine:
         self._progress = ChunkProgress(film.plan, self._tasks, index=film.index)
         self._encoder = encoder_of(film.plan)
         self._fallback = Fallback(self._encoder, size.processes) if self._encoder else None
+        self._guard = GpuGuard(self._encoder, max_sessions=size.gpu_sessions)
         self._slots: ChunkSlots
 
     def run(self) -> list[ChunkRecord]:
@@ -155,6 +157,10 @@ class _Engine:
         queue = self._alone if self._is_alone else self._waiting
         limit = 1 if self._is_alone else self._sessions
         while queue:
+            why_wait = self._guard.why_wait()
+            if why_wait:
+                self._progress.waits(why_wait)
+                return
             slot_name = self._slots.take(queue[0].number, limit=limit)
             if slot_name is None:
                 return

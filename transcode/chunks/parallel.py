@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mediaflow.base.settings_store import get_setting
 from transcode.encoders.parallel_here import parallelism_here
 from transcode.encoders.threads import with_threads
 from transcode.encoding.passed_over import encoder_of
@@ -23,6 +24,7 @@ class CrewSize:
     # The same for the chunks that are started last, by how many are still to be started: with more
     # threads, as the others leave their cores to them. Parameter sets are alike (measured).
     last_options: tuple[tuple[str, ...], ...] = ()
+    gpu_sessions: int = 0  # at once on one GPU, whoever runs them; 0: what suits it
 
     def options(self, left: int) -> tuple[str, ...]:
         """`left`: chunks that are not started yet, this one included."""
@@ -45,4 +47,4 @@ def crew_size(plan: Plan) -> CrewSize:
         for left in range(1, found.processes)
     )
     options = with_threads(encoder, plan.video_options, found.threads_each)
-    return CrewSize(found.processes, options, last)
+    return CrewSize(found.processes, options, last, get_setting("gpu_sessions") or 0)

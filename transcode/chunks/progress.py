@@ -42,15 +42,21 @@ class ChunkProgress:
         self._running: dict[int, tuple[int, int]] = {}  # frames, bytes
         self._done: dict[int, tuple[int, int]] = {}
         self._resumed_frames = 0
+        self._waits_for = ""
 
     def started(self, task: ChunkTask) -> None:
         self._running[task.number] = (0, 0)
+        self._waits_for = ""
 
     def moved(self, task: ChunkTask, progress: FfmpegProgress) -> None:
         if task.number in self._running:
             before = self._running[task.number]
             frames = min(progress.frame or before[0], task.chunk.frames)
             self._running[task.number] = (frames, progress.total_size or before[1])
+
+    def waits(self, reason: str) -> None:
+        """Shown until the next chunk starts."""
+        self._waits_for = reason
 
     def failed(self, task: ChunkTask) -> None:
         self._running.pop(task.number, None)
@@ -98,4 +104,6 @@ class ChunkProgress:
 
     def _note(self) -> str:
         running = len(self._running)
+        if self._waits_for and not running:
+            return self._waits_for
         return f"{len(self._done)} of {self._total_chunks} chunks done, {running} running"

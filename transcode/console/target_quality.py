@@ -15,6 +15,9 @@ from transcode.presets.validation import validate
 if TYPE_CHECKING:
     from transcode.models import Preset
 
+FLOOR_BELOW_TARGET = 1.5
+P5_BELOW_TARGET = 20.0
+
 
 def spec_of(preset: Preset, target_vmaf: str | None = None) -> PresetSpec:
     """The preset's spec, with the target where one was typed. Raises CommandError."""
@@ -28,15 +31,22 @@ def spec_of(preset: Preset, target_vmaf: str | None = None) -> PresetSpec:
         raise bad_input(
             f"--target-vmaf: the preset {preset.slug!r} copies the picture; choose another preset."
         )
+    target = _number(target_vmaf)
     video = replace(
         spec.video,
         crf=None,
         bit_rate_kbps=None,
         two_pass=False,
-        target_vmaf=_number(target_vmaf),
+        target_vmaf=target,
         target_metric="vmaf",
     )
-    wanted = replace(spec, video=video)
+    # Who asks for less than the preset's floors means it; the target sets a floor of its own.
+    wanted = replace(
+        spec,
+        video=video,
+        min_vmaf_mean=min(spec.min_vmaf_mean, max(0.0, target - FLOOR_BELOW_TARGET)),
+        min_vmaf_p5=min(spec.min_vmaf_p5, max(0.0, target - P5_BELOW_TARGET)),
+    )
     try:
         validate(wanted)
     except PresetProblem as problem:

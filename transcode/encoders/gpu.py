@@ -130,10 +130,12 @@ class GpuGuard:
         self,
         encoder: VideoEncoder | None,
         *,
+        max_sessions: int = 0,
         look: Callable[[], tuple[GpuState, ...]] = gpu_states,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._is_needed = encoder is not None and encoder.api == NVENC
+        self._max_sessions = max_sessions
         self._look = look
         self._monotonic = monotonic
         self._looked_at = float("-inf")
@@ -143,6 +145,8 @@ class GpuGuard:
         """Why no further encode should start now; "" when one GPU may take it, or none is known."""
         if self._is_needed and self._monotonic() - self._looked_at >= LOOK_AGAIN_S:
             self._looked_at = self._monotonic()
-            reasons = [why_not_now(state) for state in self._look()]
+            reasons = [
+                why_not_now(state, max_sessions=self._max_sessions) for state in self._look()
+            ]
             self._reason = reasons[0] if reasons and all(reasons) else ""
         return self._reason

@@ -11,6 +11,7 @@ import pytest
 from servers import slots as server_slots
 from servers.models import SlotLease
 from tests.transcode.chunks.fakes import OK, FakeWorld, fake_world
+from transcode.chunks import engine
 from transcode.chunks.encoding import FfmpegFailed, OtherPictures
 from transcode.chunks.engine import MAX_TRIES, CannotCut
 from transcode.chunks.store import ChunkRecord, ChunkStore
@@ -367,3 +368,18 @@ def test_halves_and_strangers_in_the_chunks_folder_are_removed(world: FakeWorld)
     names = sorted(path.suffix for path in world.folder.iterdir())
     assert names == [".json"] * 4 + [".mkv"] * 4
     assert all(os.access(path, os.R_OK) for path in world.folder.iterdir())
+
+
+def test_no_chunk_starts_while_the_gpu_may_not_take_one(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["The GPU is at 95 °C; it waits below 87.", "The GPU is at 90 °C."])
+    started: list[int] = []
+
+    def why_wait(_guard: object) -> str:
+        started.append(len(world.stub.encoded))
+        return next(answers, "")
+
+    monkeypatch.setattr(engine.GpuGuard, "why_wait", why_wait)
+    assert len(world.encode()) == 4
+    assert started[:3] == [0, 0, 0]  # asked again, with nothing begun between

@@ -77,3 +77,12 @@ def test_what_the_source_needed_for_the_chunks_that_are_done_is_known() -> None:
     shown = progress.shown()
     assert shown.pct == 37.5
     assert shown.effort_share == pytest.approx(0.75)
+
+
+def test_what_everything_waits_for_is_shown_until_a_chunk_starts() -> None:
+    progress = ChunkProgress(PLAN, TASKS, Clock())
+    progress.waits("The GPU is at 95 °C.")
+    assert progress.shown().note == "The GPU is at 95 °C."
+    progress.started(TASKS[0])
+    progress.failed(TASKS[0])
+    assert progress.shown().note == "0 of 4 chunks done, 0 running"

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from mediaflow.accounts.models import User
 
 HTMX = {"HX-Request": "true"}
-JOB_POSTS = ("job_pause", "job_stop", "job_resume", "job_cancel", "job_retry", "job_priority", "job_undo")
+JOB_POSTS = (
+    "job_pause",
+    "job_stop",
+    "job_resume",
+    "job_cancel",
+    "job_retry",
+    "job_priority",
+    "job_undo",
+)
 QUEUE_POSTS = ("queue_pause", "queue_resume", "job_move", "jobs_cancel", "enqueue_confirm")
 ADMIN_POSTS = ("trash_purge", "preset_import", "preset_new")
 

@@ -298,12 +298,13 @@ def test_every_choice_survives_the_form() -> None:
         "default_language": "eng",
     }
     raw |= {"hours": ["mon-fri 22:00-06:00", "sat,sun 00:00-24:00"], "at_hours_end": "pause"}
-    raw |= {"skip_if_chromecast_ready": True}
-    spec = PresetSpec.from_json(raw)
-    preset = Preset(name="All", spec=spec.to_json())
-    form = PresetForm(posted(**initial_values(preset)))
-    assert form.is_valid(), form.errors
-    assert form.spec == spec
+    chromecast = next(p.spec for p in BUILTIN_PRESETS if p.slug == "chromecast")
+    assert chromecast.skip_if_chromecast_ready
+    for spec in (PresetSpec.from_json(raw), chromecast):
+        preset = Preset(name="All", spec=spec.to_json())
+        form = PresetForm(posted(**initial_values(preset)))
+        assert form.is_valid(), form.errors
+        assert form.spec == spec
 
 
 def test_the_form_says_what_each_field_allows(admin: Client) -> None:
@@ -426,7 +427,6 @@ def words_of(**groups: Any) -> dict[str, str]:
         ),
         ({"subtitles": {"image_subtitles": "drop"}}, "Subtitles", "(PGS, VobSub) are left out"),
         ({"subtitles": {"default_language": "eng"}}, "Subtitles", "eng shows by default"),
-        ({"skip_if_chromecast_ready": True}, "Result", "Chromecast plays already are skipped"),
         (
             {"hours": ["mon-fri 22:00-06:00"], "at_hours_end": "hand_back"},
             "When",
@@ -437,6 +437,11 @@ def words_of(**groups: Any) -> dict[str, str]:
 )
 def test_every_rule_is_said_in_words(groups: dict[str, Any], label: str, sentence: str) -> None:
     assert sentence in words_of(**groups)[label]
+
+
+def test_what_chromecast_plays_already_is_said_to_be_skipped() -> None:
+    chromecast = next(p.spec for p in BUILTIN_PRESETS if p.slug == "chromecast")
+    assert "Chromecast plays already are skipped" in dict(preset_words(chromecast))["Result"]
 
 
 @pytest.mark.parametrize("family", sorted(ENCODERS))
