@@ -115,8 +115,9 @@ class Complaints:
         page.on("pageerror", lambda error: self.lines.append(f"uncaught: {error}"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Gone before other modules begin: its event loop would forbid their tests the database."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -183,6 +183,7 @@ def _verify_without_film(world: World, token: str, monkeypatch: pytest.MonkeyPat
         vmaf_p5=None,
         vmaf_method="",
         frames=1,
+        compared=None,
     )
     monkeypatch.setattr("transcode.verify.run_ladder", lambda *_: proof)
     monkeypatch.setattr("transcode.verify.save_proof", lambda *_: None)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,9 @@ from transcode.running.context import PhaseProgress, RunContext
 from transcode.running.control import RunControl
 from transcode.running.runner import Runner
 from transcode.running.work_folders import make_work_folder, remove_work_folder, sweep_work_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.django_db
 
@@ -198,9 +201,11 @@ def test_a_preset_that_cannot_be_read_fails_the_job(running: tuple[Job, str]) ->
 
 
 @pytest.fixture
-def control(running: tuple[Job, str]) -> RunControl:
+def control(running: tuple[Job, str]) -> Iterator[RunControl]:
     job, token = running
-    return RunControl(job.pk, token)
+    control = RunControl(job.pk, token)
+    yield control
+    control.stop()  # nothing of this process stays frozen
 
 
 def test_orders_are_seen_at_the_next_tick(control: RunControl) -> None:

@@ -65,6 +65,7 @@ class RunControl:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
+        thaw_children()
 
     def request_hand_back(self, reason: str) -> None:
         """Called from a signal handler or the parent watch."""
