@@ -11,10 +11,10 @@ import pytest
 from servers import slots as server_slots
 from servers.models import SlotLease
 from tests.transcode.chunks.fakes import OK, FakeWorld, fake_world
-from transcode.chunks import engine
 from transcode.chunks.encoding import FfmpegFailed, OtherPictures
 from transcode.chunks.engine import MAX_TRIES, CannotCut
 from transcode.chunks.store import ChunkRecord, ChunkStore
+from transcode.encoders.gpu import GpuGuard
 from transcode.models import Chunk, ChunkAttempt, ChunkStatus, Job, JobStatus
 from transcode.outcomes import JobCancelled, JobFailed, JobHandedBack, JobWaits, LeaseLost
 
@@ -380,6 +380,6 @@ def test_no_chunk_starts_while_the_gpu_may_not_take_one(
         started.append(len(world.stub.encoded))
         return next(answers, "")
 
-    monkeypatch.setattr(engine.GpuGuard, "why_wait", why_wait)
+    monkeypatch.setattr(GpuGuard, "why_wait", why_wait)
     assert len(world.encode()) == 4
     assert started[:3] == [0, 0, 0]  # asked again, with nothing begun between
