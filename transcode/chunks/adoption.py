@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transcode.models import Chunk, ChunkStatus
+from transcode.models import Chunk
 from transcode.running.work_folders import CHUNKS_FOLDER, jobs_folder
 from transcode.states import TERMINAL
 
@@ -21,9 +21,10 @@ def adopt_chunks(ctx: RunContext, store: ChunkStore, keys: set[str]) -> int:
     missing = {key for key in keys if store.read(key) is None}
     if not missing:
         return 0
-    found = Chunk.objects.filter(
-        plan_hash__in=missing, status=ChunkStatus.DONE, job__status__in=TERMINAL
-    ).exclude(job_id=ctx.job_id)
+    # Whatever its row says: the record on the disk counts, also of one that was not proven yet.
+    found = Chunk.objects.filter(plan_hash__in=missing, job__status__in=TERMINAL).exclude(
+        job_id=ctx.job_id
+    )
     adopted = 0
     for key, job_uuid in found.order_by("-pk").values_list("plan_hash", "job__uuid"):
         if key in missing and store.adopt(jobs_folder() / str(job_uuid) / CHUNKS_FOLDER, key):

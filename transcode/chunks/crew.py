@@ -36,7 +36,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Its ffmpeg is gone; the chunk is still being proven."""
+    """Its ffmpeg is gone and the chunk is kept; it is still being proven."""
 
     task: ChunkTask
 

@@ -14,7 +14,7 @@ from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.input_guard import guarded_input
 from transcode.chunks.commands import chunk_options, planned_film, seek_options
 from transcode.chunks.cutting import pictures_of
-from transcode.chunks.store import ChunkRecord, force_file, force_folder, sha256_of
+from transcode.chunks.store import ChunkRecord, sha256_of
 from transcode.encoders.registry import device_before_input
 from transcode.encoding.ffmpeg import ffmpeg_argv, shown_command
 from transcode.encoding.problems import outcome_of
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 FAIL_STARTED = declare("chunk.started", "the ffmpeg of a chunk is about to start")
 FAIL_FINISHED = declare("chunk.finished", "a chunk is encoded, its pictures are not checked")
 FAIL_NAMED = declare("chunk.named", "a chunk has its name, nothing is recorded of it")
+FAIL_KEPT = declare("chunk.kept", "a chunk and its first record are there, its slot is free")
 # Repeated messages one by one: they are counted against those of the lead-in.
 _LOG_LEVEL = "repeat+level+warning"
 
@@ -81,7 +82,7 @@ class Calls:
     checkpoint: Callable[[], None]
     on_progress: Callable[[FfmpegProgress], None]
     log: Callable[[str], None]
-    # The slot is free again: what follows is reading and writing.
+    # The slot is free again: the chunk is kept, what follows is reading and writing.
     ended: Callable[[], None]
     # Raises when the film is no longer the planned one.
     check_source: Callable[[], None]
@@ -96,8 +97,10 @@ def encode_chunk(
     lead: int,
     video_options: Sequence[str],
 ) -> ChunkRecord:
-    """Encode, prove and name it; the record still lacks its parameter sets.
+    """Encode it, check its pictures and keep it; its record still lacks its parameter sets.
 
+    Its slot is held until a run that comes after a kill finds the chunk: the next one on that slot
+    begins after that, so a kill never costs both.
     Raises FfmpegFailed, JobOutcome, OtherPictures and what `calls.checkpoint` raises.
     """
     part, times = store.part(task.key), store.times(task.key)
@@ -112,7 +115,6 @@ def encode_chunk(
         log=calls.log,
     )
     reach(FAIL_FINISHED)
-    calls.ended()
     problem = outcome_of(result, part)
     if problem is not None:
         store.drop(task.key)
@@ -120,18 +122,20 @@ def encode_chunk(
     calls.check_source()
     _check_times(times, pictures_of(film.index, task.chunk), film.index.time_base)
     result = without_lead_in(result, film, task, lead, calls)
-    return _name(store, task, result, calls)
+    record = _keep(store, task, result, calls)
+    calls.ended()
+    reach(FAIL_KEPT)
+    return record
 
 
-def _name(store: ChunkStore, task: ChunkTask, result: FfmpegResult, calls: Calls) -> ChunkRecord:
+def _keep(store: ChunkStore, task: ChunkTask, result: FfmpegResult, calls: Calls) -> ChunkRecord:
+    """Nothing waits for the disk here: after a power cut the hash tells."""
     part, path = store.part(task.key), store.path(task.key)
-    force_file(part)
     sha256 = sha256_of(part, calls.checkpoint)
     part.replace(path)
-    force_folder(store.folder)
     store.times(task.key).unlink()
     reach(FAIL_NAMED)
-    return ChunkRecord(
+    record = ChunkRecord(
         key=task.key,
         sha256=sha256,
         size_bytes=path.stat().st_size,
@@ -140,6 +144,8 @@ def _name(store: ChunkStore, task: ChunkTask, result: FfmpegResult, calls: Calls
         seconds=result.seconds,
         result=result,
     )
+    store.keep(record)
+    return record
 
 
 def chunk_argv(

@@ -30,6 +30,7 @@ from transcode.chunks.crew import (
 from transcode.chunks.encoding import ChunkTask, FfmpegFailed, OtherPictures, encode_chunk
 from transcode.chunks.order import in_good_order
 from transcode.chunks.progress import ChunkProgress
+from transcode.chunks.reading import chunk_facts
 from transcode.chunks.rows import ChunkRows
 from transcode.chunks.slots import ChunkSlots
 from transcode.chunks.store import ChunkStore, chunk_key
@@ -125,6 +126,8 @@ class _Engine:
                 continue
             self._ctx.report(PhaseProgress(note="Checking what an earlier attempt encoded"))
             record = self._store.proven(task.key, self._ctx.checkpoint)
+            if record is not None and not record.is_read:
+                record = self._prove_kept(task, record)
             if record is None or not self._has_same_parameters(record):
                 self._ctx.log(f"chunk {task.number} is not what it was: it is encoded again")
                 self._store.drop(task.key)
@@ -133,6 +136,18 @@ class _Engine:
         if self._records:
             count = len(self._records)
             self._ctx.log(f"{count} of {len(self._tasks)} chunks of an earlier attempt are used")
+
+    def _prove_kept(self, task: ChunkTask, record: ChunkRecord) -> ChunkRecord | None:
+        """A chunk whose run was killed between its encode and its proof."""
+        path = os.fsencode(self._store.path(task.key))
+        (facts,) = chunk_facts((path,), checkpoint=self._ctx.checkpoint)
+        problem = _problem_of(facts, task)
+        if problem:
+            self._ctx.log(f"chunk {task.number}: {problem}")
+            return None
+        record = replace(record, extradata_sha256=facts.extradata_sha256)
+        self._store.finish(record)
+        return record
 
     def _encode_rest(self) -> None:
         try:
@@ -219,9 +234,7 @@ class _Engine:
     def _judge(self, encoded: Encoded, facts: ChunkFacts, crew: Crew) -> None:
         task = encoded.task
         record = replace(encoded.record, extradata_sha256=facts.extradata_sha256)
-        problem = facts.problem
-        if not problem and facts.packets != task.chunk.frames:
-            problem = f"it holds {facts.packets} pictures, not {task.chunk.frames}"
+        problem = _problem_of(facts, task)
         if problem:
             text = f"Chunk {task.number} cannot be used: {problem}."
             self._lose(task, JobFailed("chunk_broken", text, is_retryable=True))
@@ -284,6 +297,13 @@ class _Engine:
         if answer.kind in (AnswerKind.OTHER_ENCODER, AnswerKind.SOFTWARE):
             raise pass_over(self._ctx.work_dir, self._encoder, answer.text)
         return answer.kind in (AnswerKind.FEWER_SESSIONS, AnswerKind.REDUCED_OPTIONS)
+
+
+def _problem_of(facts: ChunkFacts, task: ChunkTask) -> str:
+    """Why a chunk's file cannot be used; empty when it can."""
+    if facts.problem or facts.packets == task.chunk.frames:
+        return facts.problem
+    return f"it holds {facts.packets} pictures, not {task.chunk.frames}"
 
 
 def _is_about_encoder(failed: FfmpegFailed) -> bool:

@@ -3,7 +3,8 @@
 The key says what a chunk was made of and how (the film's SHA-256, the range, the options, the
 ffmpeg), so a chunk is found again by whoever plans the same: after a crash, by a new job of the
 same film, by a newer MediaFlow. The record is written last and carries the hash of the bytes; what
-does not fit its record was never finished.
+does not fit its record was never finished. It is written twice: when the chunk is encoded, and with
+its parameter sets when they have been read and the disk has all of it.
 """
 
 from __future__ import annotations
@@ -38,9 +39,13 @@ class ChunkRecord:
     sha256: str
     size_bytes: int
     frames: int
-    extradata_sha256: str
+    extradata_sha256: str  # empty: kept, but nobody has looked into it yet
     seconds: float
     result: FfmpegResult  # for rung 0 of the ladder, also when an earlier attempt ran it
+
+    @property
+    def is_read(self) -> bool:
+        return bool(self.extradata_sha256)
 
     def to_json(self) -> dict[str, Any]:
         return {"version": CHUNK_VERSION, **asdict(self)}
@@ -101,18 +106,30 @@ class ChunkStore:
     def _record(self, key: str) -> Path:
         return self.folder / f"{key}.json"
 
-    def finish(self, record: ChunkRecord) -> None:
-        """Write the record; from here on the chunk counts. Raises JobFailed."""
-        fresh = self._record(record.key).with_suffix(".new")
+    def keep(self, record: ChunkRecord) -> None:
+        """Write the record of an encoded chunk: no kill costs it any more. Raises JobFailed."""
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(record.to_json(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._record(record.key))
+            self._write(record, is_forced=False)
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def finish(self, record: ChunkRecord) -> None:
+        """Put all of it onto the disk; from here on the chunk counts. Raises JobFailed."""
+        try:
+            force_file(self.path(record.key))
+            self._write(record, is_forced=True)
             force_folder(self.folder)
         except OSError as error:
             raise _unwritable(error) from error
+
+    def _write(self, record: ChunkRecord, *, is_forced: bool) -> None:
+        fresh = self._record(record.key).with_suffix(".new")
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(record.to_json(), file)
+            file.flush()
+            if is_forced:
+                os.fsync(file.fileno())
+        fresh.replace(self._record(record.key))
 
     def read(self, key: str) -> ChunkRecord | None:
         """The record of a chunk whose file is there; None for anything else."""

@@ -57,11 +57,13 @@ class Stub:
         self.encoded.append(task.number)
         self.leads.append(lead)
         self.at_each_try(task, calls)
-        calls.ended()
         content = f"chunk {task.number}".encode()
         store.path(task.key).write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
-        return ChunkRecord(task.key, sha256, len(content), task.chunk.frames, "", 0.5, OK)
+        record = ChunkRecord(task.key, sha256, len(content), task.chunk.frames, "", 0.5, OK)
+        store.keep(record)
+        calls.ended()
+        return record
 
     def facts(
         self, paths: tuple[bytes, ...], *, checkpoint: Callable[[], None]
@@ -106,6 +108,7 @@ def fake_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int = 4)
     stub = Stub()
     monkeypatch.setattr(engine, "encode_chunk", stub.encode)
     monkeypatch.setattr(crew, "chunk_facts", stub.facts)
+    monkeypatch.setattr(engine, "chunk_facts", stub.facts)
     info = film()
     ticks = {
         "video_pts": array("q", range(0, 1000 * chunks, 40)),

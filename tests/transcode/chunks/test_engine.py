@@ -85,6 +85,50 @@ def test_a_chunk_that_is_not_what_it_was_is_encoded_again_alone(
     assert job_of(world).resumed_chunks == 3
 
 
+def forget_the_proof(world: FakeWorld, *records: ChunkRecord) -> None:
+    """As a kill leaves it between the encode of a chunk and its proof."""
+    for record in records:
+        ChunkStore.of(world.world.work_dir, world.plan).keep(replace(record, extradata_sha256=""))
+
+
+def test_a_chunk_that_was_encoded_but_not_proven_is_only_proven(world: FakeWorld) -> None:
+    records = world.encode()
+    forget_the_proof(world, records[1], records[2])
+    world.stub.encoded.clear()
+    assert world.encode() == records
+    assert world.stub.encoded == []
+    assert job_of(world).resumed_chunks == 4
+
+
+@pytest.mark.parametrize("fault", ["packets", "extradata", "bytes"])
+def test_a_chunk_that_was_encoded_but_does_not_pass_its_proof_is_encoded_again(
+    world: FakeWorld, fault: str
+) -> None:
+    record = world.encode()[2]
+    forget_the_proof(world, record)
+    world.stub.encoded.clear()
+    if fault == "packets":
+        world.stub.packets = lambda number: 24 if number not in world.stub.encoded else 25
+    elif fault == "extradata":
+        world.stub.extradata = lambda n: "other" if n not in world.stub.encoded else "same"
+    else:  # what a power cut may leave
+        (world.folder / f"{record.key}.mkv").write_bytes(bytes(record.size_bytes))
+    world.encode()
+    assert world.stub.encoded == [2]
+
+
+def test_the_next_chunk_of_a_slot_begins_only_when_the_one_before_is_kept(
+    world: FakeWorld,
+) -> None:
+    world.processes = 1
+    kept: list[int] = []
+    world.stub.at_each_try = lambda _task, _calls: kept.append(
+        len(list(world.folder.glob("*.json")))
+    )
+    world.encode()
+    assert kept == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
