@@ -21,6 +21,9 @@ from transcode.models import (
     QualityProbe,
     QualitySearch,
     Replacement,
+    Rule,
+    RuleDecision,
+    RuleRun,
     TrashEntry,
 )
 
@@ -155,3 +158,26 @@ class EncoderCheckAdmin(ReadOnlyAdmin):
     list_display = ("server_name", "encoder", "device", "is_working", "reason", "checked_at")
     list_filter = ("is_working",)
     ordering = ("server_name", "encoder")
+
+
+@admin.register(Rule)
+class RuleAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "query", "folder", "preset", "is_enabled", "ran_at", "error")
+    list_select_related = ("preset",)
+    list_filter = ("kind", "is_enabled")
+    exclude = ("folder_raw",)
+
+
+@admin.register(RuleRun)
+class RuleRunAdmin(ReadOnlyAdmin):
+    list_display = ("at", "rule", "matched", "queued", "seconds", "note")
+    list_select_related = ("rule",)
+    ordering = ("-id",)
+
+
+@admin.register(RuleDecision)
+class RuleDecisionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "rule", "file", "verdict", "is_latest")
+    list_select_related = ("rule", "file")
+    list_filter = ("verdict",)
+    ordering = ("-id",)

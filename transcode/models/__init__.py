@@ -33,6 +33,12 @@ from transcode.models.learning import (
 from transcode.models.presets import (
     Preset,
 )
+from transcode.models.rules import (
+    Rule,
+    RuleDecision,
+    RuleKind,
+    RuleRun,
+)
 
 __all__ = [
     "Chunk",
@@ -54,6 +60,10 @@ __all__ = [
     "QualityProbe",
     "QualitySearch",
     "Replacement",
+    "Rule",
+    "RuleDecision",
+    "RuleKind",
+    "RuleRun",
     "TrashEntry",
     "TrashState",
 ]

@@ -84,6 +84,17 @@ class Job(models.Model):
     origin = models.CharField(
         max_length=120, default="by hand", blank=True
     )  # "by hand", "command line", …
+    # What caused it, where it was no person: `origin` says it in words and stays.
+    rule = models.ForeignKey(
+        "transcode.Rule", null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+    )
+    recommendation = models.ForeignKey(
+        "library.Recommendation",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+    )
     rerun_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reruns"
     )

@@ -1,4 +1,4 @@
-"""What the user has: libraries, items, files, probes, tags, saved filters."""
+"""Libraries, items, files, probes, tags, saved filters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from django.utils import timezone
 from library.listing import keys as list_keys
 
 
-class Library(models.Model):
-    """A folder of films. `root_raw` is the truth (names are bytes); `root` is text for people."""
+class LibraryKind(models.TextChoices):
+    FOLDER = "folder", "Folder"
+    PLEX = "plex", "Plex section"  # files that only Plex knows: listed, never touched
 
+
+class Library(models.Model):
+    """A folder of films, or what a Plex section lists beyond all folders.
+
+    `root_raw` is the truth (names are bytes); `root` is text for people. Of a Plex section it is
+    no path but `plex:<machine id>/<section key>`: code that touches disks asks for folders only.
+    """
+
+    kind = models.CharField(max_length=6, choices=LibraryKind, default=LibraryKind.FOLDER)
     name = models.CharField(max_length=120, unique=True)
     root = models.CharField(max_length=4096)
     root_raw = models.BinaryField(max_length=4096)
@@ -49,6 +59,11 @@ class Library(models.Model):
     class Meta:
         verbose_name_plural = "libraries"
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                name="library_kind_valid", condition=Q(kind__in=LibraryKind.values)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -77,6 +92,7 @@ class MediaItem(models.Model):
     episode = models.PositiveIntegerField(null=True, blank=True)
     # Folded, one row per film in a library: "movie|amelie|2001", "episode|show|2020|1|2".
     identity_key = models.CharField(max_length=700)
+    plex_guid = models.CharField(max_length=200, default="", blank=True)
     added_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -200,6 +216,11 @@ class MediaFile(models.Model):
     subtitle_languages = models.CharField(max_length=400, default="", blank=True)
     stream_count = models.PositiveIntegerField(default=0)
     mediaflow_tag = models.CharField(max_length=120, default="", blank=True)
+
+    # From Plex (the owner's plays); meaningless while `is_in_plex` is False.
+    is_in_plex = models.BooleanField(default=False)
+    play_count = models.PositiveIntegerField(default=0)
+    last_played_at = models.DateTimeField(null=True, blank=True)
 
     # Group keys of the file list, computed by the database (library/listing/keys.py says why).
     video_group = models.GeneratedField(
