@@ -1,6 +1,7 @@
 """`make bench`, `python -m benchmarks [NAME …]`: runs each module's `run()`, writes the table.
 
-A benchmark is a module of this package with `run() -> Iterable[Row]`. Each figure is a ratio of two
+A benchmark is a module of this package with `run() -> Iterable[Row]`; what its docstring says first
+stands above its rows, and what `details() -> str` gives below them. Each figure is a ratio of two
 things measured in the same run wherever that is possible: machines differ, ratios hold.
 """
 
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import benchmarks
+from benchmarks.report import Report, part_of, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from types import ModuleType
 
     from benchmarks.result import Row
 
@@ -30,33 +32,38 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def names() -> list[str]:
     """Benchmarks of this package, by the name of their module."""
     found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]
-    return sorted(name for name in found if _runner(name) is not None)
+    return sorted(name for name in found if _is_benchmark(name))
 
 
-def _runner(name: str) -> Callable[[], Iterable[Row]] | None:
+def _is_benchmark(name: str) -> bool:
     if name.startswith("_"):
-        return None
+        return False
     text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    if "\ndef run(" not in text:
-        return None
-    run: Callable[[], Iterable[Row]] = importlib.import_module(f"benchmarks.{name}").run
-    return run
+    return "\ndef run(" in text
 
 
-def measure(chosen: Sequence[str]) -> list[Row]:
-    """Run them one after the other, saying what is running on standard error."""
-    rows: list[Row] = []
-    for name in chosen:
-        sys.stderr.write(f"benchmark {name} …\n")
-        begun = time.monotonic()
-        run = _runner(name)
-        rows.extend(run() if run else ())
-        sys.stderr.write(f"  {time.monotonic() - begun:.0f} s\n")
+def measure(name: str) -> list[Row]:
+    """Run one and write its part; what is running is said on standard error."""
+    sys.stderr.write(f"benchmark {name} …\n")
+    begun = time.monotonic()
+    module = importlib.import_module(f"benchmarks.{name}")
+    rows: list[Row] = list(module.run())
+    sys.stderr.write(f"  {time.monotonic() - begun:.0f} s\n")
+    _write(name, module, rows)
     return rows
 
 
+def _write(name: str, module: ModuleType, rows: list[Row]) -> None:
+    """At once: a later benchmark that fails takes nothing with it."""
+    about = " ".join((module.__doc__ or "").split("\n\n")[0].split())
+    details = module.details() if hasattr(module, "details") else ""
+    part = part_of(rows, about=about, machine=machine(), details=details)
+    report = Report.read(RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else "")
+    RESULTS.write_text(report.with_part(name, part).only(names()).text(), encoding="utf-8")
+
+
 def machine() -> str:
-    """One line about where this was measured."""
+    """One line about where and when this was measured."""
     model = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -66,17 +73,7 @@ def machine() -> str:
     except OSError:
         pass
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {today}"
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Markdown."""
-    lines = ["| what | measured | limit | met |", "|---|---:|---|---|"]
-    for row in rows:
-        met = "–" if row.ok is None else "yes" if row.ok else "**no**"
-        note = f" ({row.note})" if row.note else ""
-        lines.append(f"| {row.name}{note} | {row.value:,.2f} {row.unit} | {row.limit} | {met} |")
-    return "\n".join(lines)
+    return f"{today}, {model}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def main() -> int:
@@ -92,12 +89,8 @@ def main() -> int:
     unknown = [name for name in chosen.names if name not in known]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(known)}")
-    rows = measure(chosen.names or known)
-    text = table(rows)
-    sys.stdout.write(text + "\n")
-    if not chosen.names:
-        head = f"# Results of `make bench`\n\nMeasured on {machine()}.\n\n{text}\n"
-        RESULTS.write_text(head, encoding="utf-8")
+    rows = [row for name in chosen.names or known for row in measure(name)]
+    sys.stdout.write(table(rows) + "\n")
     return 1 if any(row.ok is False for row in rows) else 0
 
 
