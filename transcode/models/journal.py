@@ -156,7 +156,11 @@ class TrashEntry(models.Model):
 
 
 class OutboxEntry(models.Model):
-    """Something to tell the world after a swap (Plex, arrs, notifications); has its own retries."""
+    """Something to tell the world after a swap (Plex, arrs, notifications); has its own retries.
+
+    `transcode/after_swap/outbox.py` claims and ends entries. One that was given up or dropped has
+    `given_up_at` or `done_at`; a claimed one has a lease token.
+    """
 
     kind = models.CharField(max_length=40)
     payload = models.JSONField(default=dict)
@@ -165,7 +169,12 @@ class OutboxEntry(models.Model):
     not_before = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=500, default="", blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)  # no attempts are left
+    error = models.CharField(max_length=500, default="", blank=True)  # of the last attempt
+    outcome = models.CharField(max_length=300, default="", blank=True)  # in words
+    lease_token = models.CharField(max_length=32, default="", blank=True)
+    lease_owner = models.CharField(max_length=200, default="", blank=True)
+    heartbeat = models.BigIntegerField(default=0)
 
     class Meta:
         verbose_name_plural = "outbox entries"
