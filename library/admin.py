@@ -24,7 +24,9 @@ from library.models import (
     PlexServer,
     PlexSwap,
     Recommendation,
+    RecommendationSum,
     SavedFilter,
+    StorageFigures,
     Tag,
     Webhook,
     WebhookEvent,
@@ -222,3 +224,16 @@ class RecommendationAdmin(ReadOnlyAdmin):
 class LibrarySnapshotAdmin(ReadOnlyAdmin):
     list_display = ("day", "library_name", "file_count", "total_bytes", "health_score")
     ordering = ("-day", "-id")
+
+
+@admin.register(RecommendationSum)
+class RecommendationSumAdmin(ReadOnlyAdmin):
+    list_display = ("state", "kind", "library", "basis", "confidence_band", "count")
+    list_select_related = ("library",)
+    ordering = ("state", "kind", "id")
+
+
+@admin.register(StorageFigures)
+class StorageFiguresAdmin(ReadOnlyAdmin):
+    list_display = ("made_at", "seconds")
+    ordering = ("-id",)

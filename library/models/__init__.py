@@ -7,6 +7,8 @@ from library.models.analysis import (
     LibrarySnapshot,
     Recommendation,
     RecommendationState,
+    RecommendationSum,
+    StorageFigures,
 )
 from library.models.catalog import (
     Availability,
@@ -70,7 +72,9 @@ __all__ = [
     "PlexSwap",
     "Recommendation",
     "RecommendationState",
+    "RecommendationSum",
     "SavedFilter",
+    "StorageFigures",
     "Tag",
     "Webhook",
     "WebhookEvent",

@@ -111,6 +111,54 @@ class Recommendation(models.Model):
         return f"{self.kind} {self.file_id or self.group_key}"
 
 
+class RecommendationSum(models.Model):
+    """Recommendations counted and added up, so that the page reads a few rows of 80,000.
+
+    Kept by `library.analysis.sums`: counted anew at the end of a run, adjusted by each decision.
+    Kind "" adds up the open ones so that no film is counted twice.
+    """
+
+    state = models.CharField(max_length=10)
+    kind = models.CharField(max_length=24, blank=True)
+    library = models.ForeignKey(Library, on_delete=models.CASCADE, related_name="+")
+    basis = models.CharField(max_length=12, default="", blank=True)
+    confidence_band = models.PositiveSmallIntegerField(default=0)  # 1 low, 2 fair, 3 high
+    count = models.BigIntegerField(default=0)
+    savings_bytes = models.BigIntegerField(default=0)
+    savings_low_bytes = models.BigIntegerField(default=0)
+    savings_high_bytes = models.BigIntegerField(default=0)
+    file_bytes = models.BigIntegerField(default=0)  # what the films take today
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="recommendation_sum_once",
+                fields=["state", "kind", "library", "basis", "confidence_band"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.kind}: {self.count}"
+
+
+class StorageFigures(models.Model):
+    """The whole list counted in groups: what the storage report and the health score are made of.
+
+    One row is the truth until the next count; the groups say `[library, …, files, bytes, ms]`.
+    """
+
+    made_at = models.DateTimeField(default=timezone.now)
+    seconds = models.FloatField(default=0.0)
+    pictures = models.JSONField(default=list)  # library, resolution, codec, HDR, rate class
+    sounds = models.JSONField(default=list)  # library, container, audio codec, audio label
+
+    class Meta:
+        verbose_name_plural = "storage figures"
+
+    def __str__(self) -> str:
+        return f"figures of {self.made_at:%Y-%m-%d %H:%M}"
+
+
 class LibrarySnapshot(models.Model):
     """A library on one day, for growth over time."""
 
