@@ -1,5 +1,12 @@
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mediaflow.base.periodic import PeriodicTask
 
 
 class LibraryConfig(AppConfig):
@@ -7,6 +14,7 @@ class LibraryConfig(AppConfig):
     verbose_name = "Library"
 
     def ready(self) -> None:
+        from library.analysis import figures
         from library.listing.bulk import OPERATION_KIND, run_bulk_change
         from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
@@ -24,3 +32,16 @@ class LibraryConfig(AppConfig):
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
         register_hook("periodic_tasks", periodic_tasks)
+        register_operation(figures.COUNT_KIND, figures.run_count)
+        register_hook("periodic_tasks", _analysis_tasks)
+
+
+def _analysis_tasks() -> "Iterable[PeriodicTask]":
+    from library.analysis.decisions import wake_snoozed
+    from library.analysis.figures import count_when_due
+    from mediaflow.base.periodic import PeriodicTask
+
+    return [
+        PeriodicTask("storage_figures", 300, count_when_due),
+        PeriodicTask("snoozed", 300, wake_snoozed),
+    ]

@@ -1,0 +1,1 @@
+"""What is worth doing: analysers, their runs, and the recommendations that people decide on."""
