@@ -24,6 +24,7 @@ from library.models import (
     PlexServer,
     PlexSwap,
     Recommendation,
+    RecommendationMember,
     RecommendationSum,
     SavedFilter,
     StorageFigures,
@@ -217,6 +218,13 @@ class RecommendationAdmin(ReadOnlyAdmin):
     list_display = ("kind", "file", "library", "state", "priority", "savings_bytes", "created_at")
     list_select_related = ("file", "library")
     list_filter = ("state", "kind", "library")
+    ordering = ("-id",)
+
+
+@admin.register(RecommendationMember)
+class RecommendationMemberAdmin(ReadOnlyAdmin):
+    list_display = ("recommendation", "file", "is_best")
+    list_select_related = ("recommendation", "file")
     ordering = ("-id",)
 
 

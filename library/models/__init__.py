@@ -6,10 +6,12 @@ from library.models.analysis import (
     AnalysisRun,
     LibrarySnapshot,
     Recommendation,
+    RecommendationMember,
     RecommendationState,
     RecommendationSum,
     StorageFigures,
 )
+from library.models.analysis_scratch import AnalysisFact, AnalysisFinding
 from library.models.catalog import (
     Availability,
     FileKind,
@@ -45,6 +47,8 @@ from library.models.plex import (
 )
 
 __all__ = [
+    "AnalysisFact",
+    "AnalysisFinding",
     "AnalysisRun",
     "ArrServer",
     "Availability",
@@ -71,6 +75,7 @@ __all__ = [
     "PlexServer",
     "PlexSwap",
     "Recommendation",
+    "RecommendationMember",
     "RecommendationState",
     "RecommendationSum",
     "SavedFilter",

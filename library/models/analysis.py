@@ -40,11 +40,14 @@ class Recommendation(models.Model):
     """One thing worth doing: with one file, or (`file` null) with a group of them.
 
     The sentence is made when it is shown, by the analyser of its `kind`, from `figures` and the
-    file: so 80,000 of them are written by the database alone.
+    file: so 80,000 of them are written by the database alone. Each index costs with each of them:
+    foreign keys that no page asks by have none.
     """
 
     kind = models.CharField(max_length=24)  # library.analysis names the kinds
-    library = models.ForeignKey(Library, on_delete=models.CASCADE, related_name="recommendations")
+    library = models.ForeignKey(
+        Library, on_delete=models.CASCADE, related_name="recommendations", db_index=False
+    )
     file = models.ForeignKey(
         MediaFile, null=True, blank=True, on_delete=models.CASCADE, related_name="recommendations"
     )
@@ -64,14 +67,30 @@ class Recommendation(models.Model):
     dismissed_reason = models.CharField(max_length=300, default="", blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
     )
     decided_at = models.DateTimeField(null=True, blank=True)
+    # The run that found it, and the last one that changed it.
     first_run = models.ForeignKey(
-        AnalysisRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        AnalysisRun,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
     )
     last_run = models.ForeignKey(
-        AnalysisRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        AnalysisRun,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -109,6 +128,26 @@ class Recommendation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.file_id or self.group_key}"
+
+
+class RecommendationMember(models.Model):
+    """One file of a group whose files no column names: a version of a film that is there twice."""
+
+    recommendation = models.ForeignKey(
+        Recommendation, on_delete=models.CASCADE, related_name="members", db_index=False
+    )
+    file = models.ForeignKey(MediaFile, on_delete=models.CASCADE, related_name="+")
+    is_best = models.BooleanField(default=False)  # the version to keep
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="recommendation_member_once", fields=["recommendation", "file"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recommendation_id}:{self.file_id}"
 
 
 class RecommendationSum(models.Model):

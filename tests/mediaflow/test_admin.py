@@ -23,7 +23,7 @@ OURS = [
     model
     for label in ("base", "accounts", "library", "transcode", "servers")
     for model in apps.get_app_config(label).get_models()
-    if not model._meta.auto_created
+    if not model._meta.auto_created and model._meta.managed
 ]
 INVARIANT_FIELDS = {
     "status", "state", "phase", "lease_token", "heartbeat", "proof", "is_proof_passed",

@@ -1,0 +1,86 @@
+"""Temporary tables of one analysis: they exist only in the connection of its run.
+
+Analysers read films from a narrow copy and write what they find beside it: a run of minutes holds
+no lock and no snapshot of the database (`library.analysis.scratch` makes and drops the tables).
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AnalysisFact(models.Model):
+    """One film of the run with the columns that analysers ask for; `id` is the file's."""
+
+    id = models.BigIntegerField(primary_key=True)
+    library_id = models.BigIntegerField()
+    # May be encoded: present, not waiting, not made by MediaFlow, in a folder library.
+    is_free = models.BooleanField()
+    availability = models.CharField(max_length=12)
+    is_probed = models.BooleanField()
+    size_bytes = models.BigIntegerField()
+    duration_ms = models.BigIntegerField()
+    bit_rate_kbps = models.BigIntegerField()
+    video_codec = models.CharField(max_length=20)
+    video_profile = models.CharField(max_length=60)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    resolution = models.PositiveSmallIntegerField()
+    frame_rate_milli = models.PositiveIntegerField()
+    is_interlaced = models.BooleanField()
+    bit_depth = models.PositiveSmallIntegerField()
+    hdr = models.CharField(max_length=12)
+    dolby_vision_profile = models.CharField(max_length=8)
+    container = models.CharField(max_length=12)
+    audio_codec = models.CharField(max_length=20)
+    audio_label = models.CharField(max_length=20)
+    audio_channels = models.PositiveSmallIntegerField()
+    audio_languages = models.CharField(max_length=200)
+    subtitle_languages = models.CharField(max_length=400)
+    show_title = models.CharField(max_length=500)
+    season = models.PositiveIntegerField()
+    is_in_plex = models.BooleanField()
+    play_count = models.PositiveIntegerField()
+    # The last play, or when the film was added, whichever is later.
+    idle_since = models.DateTimeField()
+    # What two presets would make of it: `SavingsExpression.parts`.
+    balanced_video = models.FloatField(null=True)
+    balanced_before = models.FloatField(null=True)
+    balanced_after = models.FloatField(null=True)
+    saver_video = models.FloatField(null=True)
+    saver_before = models.FloatField(null=True)
+    saver_after = models.FloatField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "analysis_fact"
+
+    def __str__(self) -> str:
+        return f"facts of {self.pk}"
+
+
+class AnalysisFinding(models.Model):
+    """What an analyser found, in the shape of a Recommendation, before it is compared with those
+    that are there."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=24)
+    library_id = models.BigIntegerField()
+    file_id = models.BigIntegerField(null=True)
+    group_key = models.CharField(max_length=200, default="")
+    member_count = models.PositiveIntegerField(default=1)
+    severity = models.PositiveSmallIntegerField()
+    confidence_pct = models.PositiveSmallIntegerField()
+    priority = models.PositiveSmallIntegerField()
+    savings_bytes = models.BigIntegerField(default=0)
+    savings_low_bytes = models.BigIntegerField(default=0)
+    savings_high_bytes = models.BigIntegerField(default=0)
+    basis = models.CharField(max_length=12, default="")
+    figures = models.JSONField(default=dict)
+
+    class Meta:
+        managed = False
+        db_table = "analysis_finding"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.file_id or self.group_key}"
