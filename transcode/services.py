@@ -16,6 +16,7 @@ from transcode.models import Job, JobStatus, OutputMode, Replacement
 from transcode.queue import job_queue
 from transcode.queue import order as queue_order
 from transcode.queue.enqueue import EnqueueOrder, EnqueueResult, insert_jobs
+from transcode.queue.recommended import link_jobs, origin_of
 from transcode.states import OPEN_JOURNAL, TERMINAL, WAITING
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ def enqueue_files(
     output_dir: bytes | None = None,
     priority: int = 0,
     includes_ignored: bool = False,
+    cause: str = "",
 ) -> EnqueueResult:
     """Queue films with a preset. `output_mode` None: as the preset says. 100,000 in seconds.
 
+    `cause`: the recommendation that it follows (transcode/queue/recommended.py); it is accepted.
     Raises QueueProblem for a priority out of bounds or a folder that is missing in its mode.
     """
     mode = output_mode or str(preset.spec.get("output", OutputMode.REPLACE))
@@ -63,16 +66,21 @@ def enqueue_files(
         output_mode=mode,
         output_dir=output_dir if mode == OutputMode.FOLDER else None,
         actor=actor,
-        origin=origin,
+        origin=origin_of(cause) if cause else origin,
         priority=priority,
         includes_ignored=includes_ignored,
     )
-    result = insert_jobs(files, order)
+    if cause:
+        with transaction.atomic():
+            result = insert_jobs(files, order)
+            link_jobs(result.jobs, cause, actor)
+    else:
+        result = insert_jobs(files, order)
     record_audit(
         "job.queue",
         actor=actor,
         subject=f"{len(result.jobs)} films with {preset.slug}",
-        detail=f"{origin}; {mode}; {len(result.skipped)} skipped",
+        detail=f"{order.origin}; {mode}; {len(result.skipped)} skipped",
     )
     return result
 
@@ -84,6 +92,7 @@ def start_enqueue(
     actor: AbstractBaseUser | None,
     output_mode: str | None = None,
     priority: int = 0,
+    cause: str = "",
 ) -> Operation:
     """Queue everything that a filter matches, as an operation with progress and cancel."""
     _check_priority(priority)
@@ -95,6 +104,7 @@ def start_enqueue(
             "preset": preset.slug,
             "output_mode": output_mode or "",
             "priority": priority,
+            "cause": cause,
             "actor_id": actor.pk if actor else None,
         },
         actor=actor,

@@ -14,10 +14,12 @@ from django.db.models import Exists, OuterRef, Q
 
 from library.folding import search_text
 from library.listing.labels import AUDIO_LABELS
-from library.models import FileTag
+from library.models import FileTag, Recommendation, RecommendationState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from django.db.models import QuerySet
 
 MAX_TERMS = 8
 FACET_COLUMNS = {
@@ -47,6 +49,27 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Recommended:
+    """Files with an open recommendation: of some kinds (none named: any), at least so sure and so
+    severe."""
+
+    kinds: tuple[str, ...] = ()
+    least_confidence_pct: int = 0
+    least_severity: int = 0
+
+    def rows(self) -> QuerySet[Recommendation]:
+        """The recommendations meant; those of groups have no file and are not among them."""
+        found = Recommendation.objects.filter(state=RecommendationState.OPEN, file__isnull=False)
+        if self.kinds:
+            found = found.filter(kind__in=self.kinds)
+        if self.least_confidence_pct:
+            found = found.filter(confidence_pct__gte=self.least_confidence_pct)
+        if self.least_severity:
+            found = found.filter(severity__gte=self.least_severity)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class FileQuery:
     """What is asked for. Empty means everything that is in the list."""
 
@@ -54,10 +77,11 @@ class FileQuery:
     ranges: dict[str, Range] = field(default_factory=dict)  # filter name -> range
     tag_ids: tuple[int, ...] = ()  # all of them
     terms: tuple[str, ...] = ()  # folded; all of them
+    recommended: Recommended | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.facets or self.ranges or self.tag_ids or self.terms)
+        return not (self.facets or self.ranges or self.tag_ids or self.terms or self.recommended)
 
     def condition(self) -> Q:
         """The whole filter as one condition on MediaFile; files removed from the list are out."""
@@ -67,6 +91,7 @@ class FileQuery:
             *(range_condition(name, span) for name, span in self.ranges.items()),
             *(tag_condition(tag_id) for tag_id in self.tag_ids),
             *(term_condition(term) for term in self.terms),
+            *([recommended_condition(self.recommended)] if self.recommended else []),
         ]
         return reduce(and_, parts)
 
@@ -91,6 +116,10 @@ def range_condition(name: str, span: Range) -> Q:
 
 def tag_condition(tag_id: int) -> Q:
     return Q(Exists(FileTag.objects.filter(tag_id=tag_id, file_id=OuterRef("pk"))))
+
+
+def recommended_condition(recommended: Recommended) -> Q:
+    return Q(Exists(recommended.rows().filter(file_id=OuterRef("pk"))))
 
 
 def term_condition(term: str) -> Q:

@@ -6,6 +6,7 @@ A filter is a query string people can read and type:
     size_min=20GB & size_max=1.5TB      bitrate_min=8 (Mb/s; 800k)      duration_max=1h30 (or 90)
     added_after=2026-11-01 (or 30d) & added_before=…
     state=new & availability=missing & kind=video & library=Films & tag=keep & q=amelie
+    recommendation=codec,overkill (or any) & confidence=high (or fair) & severity=high (or medium)
 
 Several values mean any of them; several filters, tags and words of `q` mean all of them.
 """
@@ -19,8 +20,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from library.analysis.kinds import KINDS
+from library.analysis.sums import FAIR_FROM_PCT, HIGH_FROM_PCT
 from library.listing import labels, quantities
-from library.listing.file_query import FileQuery, Range, split_terms
+from library.listing.file_query import FileQuery, Range, Recommended, split_terms
 from library.listing.plan import narrow
 from library.models import Availability, FileKind, FileState, Library, MediaFile, Tag
 
@@ -145,6 +148,13 @@ class QuantityFilter(django_filters.Filter):  # type: ignore[misc]  # has no typ
     field_class = QuantityField
 
 
+ANY_KIND: Final = "any"
+RECOMMENDATION_NAMES: Final = {
+    **{kind.slug: kind.title for kind in KINDS.values()},
+    ANY_KIND: "Any recommendation",
+}
+CONFIDENCE_FROM_PCT: Final = {"high": HIGH_FROM_PCT, "fair": FAIR_FROM_PCT}
+SEVERITY_FROM: Final = {"high": 3, "medium": 2}
 AUDIO_NAMES: Final = {**{label: label for label in labels.AUDIO_LABELS}, **labels.AUDIO_CODECS}
 
 
@@ -167,6 +177,9 @@ class FileFilter(django_filters.FilterSet):  # type: ignore[misc]  # has no type
     kind = AnyOfFilter(label="Kind", names=dict(FileKind.choices))
     library = LibraryFilter(label="Library")
     tag = TagFilter(label="Tag")
+    recommendation = AnyOfFilter(label="Recommendation", names=RECOMMENDATION_NAMES)
+    confidence = AnyOfFilter(label="Confidence", names={"high": "high", "fair": "fair or high"})
+    severity = AnyOfFilter(label="Severity", names={"high": "high", "medium": "medium or high"})
     size_min = QuantityFilter(label="Size over", parse=quantities.parse_size)
     size_max = QuantityFilter(label="Size under", parse=quantities.parse_size)
     bitrate_min = QuantityFilter(label="Bit rate over", parse=quantities.parse_rate)
@@ -210,7 +223,18 @@ def read_query(values: Mapping[str, Any]) -> FileQuery:
         ranges={name: Range(**span) for name, span in ends.items()},
         tag_ids=tuple(values.get("tag") or ()),
         terms=split_terms(values.get("q") or ""),
+        recommended=_read_recommended(values),
     )
+
+
+def _read_recommended(values: Mapping[str, Any]) -> Recommended | None:
+    """`confidence` or `severity` alone asks for any recommendation like that."""
+    kinds, bands = values.get("recommendation") or [], values.get("confidence") or []
+    least = min((CONFIDENCE_FROM_PCT[band] for band in bands), default=0)
+    severity = min((SEVERITY_FROM[word] for word in values.get("severity") or []), default=0)
+    if not (kinds or least or severity):
+        return None
+    return Recommended(() if ANY_KIND in kinds else tuple(sorted(kinds)), least, severity)
 
 
 def parse_query(query: str) -> FileQuery:

@@ -18,7 +18,7 @@ from django.db.models import Q
 from library.listing import keys as list_keys
 from library.listing import streams as list_streams
 from library.listing import text_index
-from library.listing.file_query import RANGE_COLUMNS, FileQuery, Range
+from library.listing.file_query import RANGE_COLUMNS, FileQuery, Range, Recommended
 from library.listing.labels import AUDIO_LABELS
 from library.listing.streams import MAX_STREAMS, Source
 
@@ -70,7 +70,12 @@ def make_plan(query: FileQuery, sort_column: str, *, text_budget_s: float = TEXT
     own = next((n for n in query.ranges if RANGE_COLUMNS[n] == sort_column), "")
     span = query.ranges.get(own)
     groupings = [*_family_groupings(query), *_step_groupings(query, own)]
-    is_loose = bool(query.tag_ids or query.terms or ("added" in query.ranges and own != "added"))
+    is_loose = bool(
+        query.tag_ids
+        or query.terms
+        or query.recommended
+        or ("added" in query.ranges and own != "added")
+    )
     if not groupings and not is_loose:
         return Plan(Source(sort_column, span=span), is_exact=True)
     if len(groupings) == 1 and not is_loose and _is_mergeable(groupings[0]):
@@ -86,7 +91,7 @@ def make_plan(query: FileQuery, sort_column: str, *, text_budget_s: float = TEXT
         return Plan(
             Source(sort_column), is_exact=False, ids=tuple(rare.ids), is_partial=rare.is_partial
         )
-    if not groupings and not query.tag_ids and not query.terms:
+    if not (groupings or query.tag_ids or query.terms or query.recommended):
         checks = (("added_at", query.ranges["added"]),)
         return Plan(Source(sort_column, span=span), is_exact=False, checks=checks)
     mergeable = [grouping for grouping in groupings if _is_mergeable(grouping)]
@@ -104,6 +109,8 @@ def narrow(query: FileQuery) -> Q:
     condition = Q()
     for grouping in (*_family_groupings(query), *_step_groupings(query, "")):
         condition &= Q(**{f"{grouping.column}__in": grouping.groups})
+    if query.recommended is not None:
+        condition &= Q(pk__in=query.recommended.rows().values("file_id"))
     latin = [term for term in query.terms if term.isascii()]
     if latin:
         ids = text_index.ids_with_words(latin, RARE + 1)
@@ -226,11 +233,18 @@ def _collectors(
     """Ways to fetch candidates, the cheap ones first."""
     for tag_id in query.tag_ids:
         yield lambda limit, tag=tag_id: list_streams.ids_with_tag(tag, limit)  # type: ignore[misc]
+    if query.recommended is not None:
+        yield _recommended_collector(query.recommended)
     for name, span in query.ranges.items():
         yield _range_collector(RANGE_COLUMNS[name], span)
     for grouping in groupings:
         if grouping.column in FAMILIES:
             yield _group_collector(grouping)
+
+
+def _recommended_collector(recommended: Recommended) -> Callable[[int], list[int]]:
+    found = recommended.rows().values_list("file_id", flat=True).distinct()
+    return lambda limit: [pk for pk in found[:limit] if pk is not None]
 
 
 def _range_collector(column: str, span: Range) -> Callable[[int], list[int]]:

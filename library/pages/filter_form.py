@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CHOICE_PARAMS: Final = (
     *("resolution", "codec", "hdr", "audio", "container"),
-    *("state", "availability", "kind"),
+    *("state", "availability", "kind", "recommendation"),
 )
 BADGED: Final = frozenset({"resolution", "codec", "hdr"})
 # Not offered as boxes, though a typed address may hold them.

@@ -14,6 +14,7 @@ from library.models import Library
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+RECOMMENDED_PARAMS: Final = ("recommendation", "confidence", "severity")
 BADGED: Final = frozenset({"resolution", "codec", "hdr"})
 
 
@@ -48,7 +49,7 @@ def describe_query(query: str) -> list[Pill]:
 
 
 def _texts_by_name(params: QueryDict) -> Iterator[tuple[str, list[str]]]:
-    for name in (*FACET_PARAMS, "tag", *RANGE_PARAMS):
+    for name in (*FACET_PARAMS, "tag", *RECOMMENDED_PARAMS, *RANGE_PARAMS):
         texts = [text for value in params.getlist(name) for text in value.split(",") if text]
         if texts:
             yield name, texts

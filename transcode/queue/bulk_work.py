@@ -40,6 +40,7 @@ def run_enqueue(context: OperationContext) -> None:
                 origin="by filter",
                 output_mode=args.get("output_mode") or None,
                 priority=args.get("priority", 0),
+                cause=args.get("cause", ""),
             )
         except QueueProblem as problem:
             raise OperationProblem(problem.text) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponseRedirect
+from django.http import HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -26,10 +26,11 @@ from transcode.pages.enqueue_preview import (
 )
 from transcode.pages.job_words import film_name
 from transcode.pages.views.answers import answer_moved_on, answer_refused
+from transcode.queue.recommended import known_cause, origin_of
 from transcode.services import DIRECT_LIMIT, QueueProblem
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse, QueryDict
+    from django.http import HttpResponse
 
     from library.listing.exact_count import Counting
     from library.listing.selection import FileSelection
@@ -60,8 +61,9 @@ def enqueue_preview(request: HtmxHttpRequest) -> HttpResponse:
         text = "Tick the films to queue first." if preset else "There is no preset to queue with."
         return answer_refused(request, text, back)
     order = make_order(preset, selection, output_mode=mode, priority=priority)
+    cause = _read_cause(data, selection)
     counting = _count(request, data, selection, order)
-    links = _counting_links(selection, order, mode, counting) if counting else {}
+    links = _counting_links(selection, order, mode, cause, counting) if counting else {}
     if counting is not None and counting.is_active and request.htmx and "poll" in data:
         context = {"counting": counting, **links}
         return render(request, "transcode/enqueue_preview.html#counting", context)
@@ -71,6 +73,8 @@ def enqueue_preview(request: HtmxHttpRequest) -> HttpResponse:
         "presets": presets,
         "mode": mode,
         "priority": priority,
+        "cause": cause,
+        "cause_text": origin_of(cause) if cause else "",
         "back": back,
     }
     answer = render_page(request, "transcode/enqueue_preview.html", "preview", context)
@@ -89,7 +93,7 @@ def _count(
 
 
 def _counting_links(
-    selection: FileSelection, order: EnqueueOrder, mode: str, counting: Counting
+    selection: FileSelection, order: EnqueueOrder, mode: str, cause: str, counting: Counting
 ) -> dict[str, str]:
     """The same preview as an address: to look again, and to count again."""
     values = {
@@ -98,6 +102,7 @@ def _counting_links(
         "preset": order.preset.slug,
         "mode": mode,
         "priority": str(order.priority),
+        **({"cause": cause} if cause else {}),
     }
     path = reverse("transcode:enqueue_preview")
     here = urlencode({**values, "counted": str(counting.operation.pk)})
@@ -141,12 +146,12 @@ def _enqueue(
     request: HtmxHttpRequest, selection: FileSelection, preset: Preset, mode: str, priority: int
 ) -> HttpResponse:
     """At once, or as an operation when it would keep the browser waiting. Raises QueueProblem."""
-    count = selection.count
+    count, cause = selection.count, _read_cause(request.POST, selection)
     if count is None:
         order = make_order(preset, selection, output_mode=mode, priority=priority)
         counting = count_order(selection, order, request.POST.get("counted", ""), request.user)
         if not counting.is_done:  # nothing is queued that nobody saw counted
-            links = _counting_links(selection, order, mode, counting)
+            links = _counting_links(selection, order, mode, cause, counting)
             return HttpResponseRedirect(links["here"])
     if selection.is_all and (count is None or count > DIRECT_LIMIT):
         operation = services.start_enqueue(
@@ -155,6 +160,7 @@ def _enqueue(
             actor=request.user,
             output_mode=mode or None,
             priority=priority,
+            cause=cause,
         )
         return answer_moved_on(request, "", reverse("operation", args=[operation.pk]))
     result = services.enqueue_files(
@@ -164,6 +170,7 @@ def _enqueue(
         output_mode=mode or None,
         priority=priority,
         includes_ignored=names_one_film(selection),
+        cause=cause,
     )
     return _answer_queued(request, result)
 
@@ -182,6 +189,15 @@ def _answer_queued(request: HtmxHttpRequest, result: EnqueueResult) -> HttpRespo
 def _choose(presets: list[Preset], slug: str) -> Preset | None:
     by_slug = {preset.slug: preset for preset in presets}
     return by_slug.get(slug) or by_slug.get(DEFAULT_PRESET) or next(iter(presets), None)
+
+
+def _read_cause(data: QueryDict, selection: FileSelection) -> str:
+    """The recommendation that is followed: as posted, or the one kind that the filter names."""
+    named = known_cause(data.get("cause", ""))
+    if named or not selection.is_all:
+        return named
+    kinds = QueryDict(selection.query).getlist("recommendation")
+    return known_cause(kinds[0]) if len(kinds) == 1 else ""
 
 
 def _read_mode(data: QueryDict) -> str:
