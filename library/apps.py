@@ -21,6 +21,7 @@ class LibraryConfig(AppConfig):
         from library.scanning.rechecks import RECHECK_KIND, run_recheck
         from library.scanning.rescans import periodic_tasks
         from library.services import SCAN, run_scan_operation
+        from library.webhooks.work import periodic_tasks as webhook_tasks
         from mediaflow.base.hooks import register_hook
         from mediaflow.base.operations import register_operation
 
@@ -32,6 +33,7 @@ class LibraryConfig(AppConfig):
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
         register_hook("periodic_tasks", periodic_tasks)
+        register_hook("periodic_tasks", webhook_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)
         register_hook("periodic_tasks", _analysis_tasks)
 

@@ -1,12 +1,13 @@
 """Addresses of the library pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from library.pages import views_bulk, views_files, views_folders, views_inaccessible, views_saved
 
 app_name = "library"
 
 urlpatterns = [
+    path("", include("library.connection_urls")),
     path("library/", views_files.file_list, name="file_list"),
     path("library/<int:file_id>/", views_files.file_detail, name="file_detail"),
     path("library/summary/", views_files.file_summary, name="file_summary"),

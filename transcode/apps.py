@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from library.models import Library
+    from mediaflow.base.film_hooks import SavingsExpression
     from mediaflow.base.operations import OperationContext
     from mediaflow.base.periodic import PeriodicTask
 
@@ -21,6 +22,7 @@ class TranscodeConfig(AppConfig):
         from django.db.models.signals import post_migrate
 
         from mediaflow.base.operations import register_operation
+        from transcode.after_swap import outbox
         from transcode.pages import hooks as page_hooks
         from transcode.prediction.savings_hook import estimate_for_files
         from transcode.presets.builtin import sync_after_migrate
@@ -28,12 +30,15 @@ class TranscodeConfig(AppConfig):
 
         register_ringer(_ring_consumer)
         register_hook("leased_rows", job_queue.job_leases)
+        register_hook("leased_rows", outbox.outbox_leases)
+        register_hook("file_swapped", _ring_for_outbox)
         register_hook("periodic_tasks", _periodic_tasks)
         register_hook("library_removal_blockers", _removal_blockers)
         register_operation("enqueue", bulk_work.run_enqueue)
         register_operation(bulk_work.COUNT_KIND, bulk_work.run_enqueue_count)
         register_operation("undo", _run_undo)
         register_hook("savings_estimator", estimate_for_files)
+        register_hook("savings_expression", _savings_expression)
         page_hooks.register()
         post_migrate.connect(sync_after_migrate, sender=self, dispatch_uid="builtin_presets")
 
@@ -42,6 +47,19 @@ def _ring_consumer() -> None:
     from transcode.tasks import wake
 
     wake()
+
+
+def _ring_for_outbox(replacement_id: int) -> None:
+    """The swap has committed with its outbox row: the consumer may tell others now."""
+    from mediaflow.base.wake import ring
+
+    ring()
+
+
+def _savings_expression(preset_slug: str) -> "SavingsExpression | None":
+    from transcode.prediction.savings_sql import savings_for_preset
+
+    return savings_for_preset(preset_slug)
 
 
 def _run_undo(context: "OperationContext") -> None:
@@ -59,6 +77,7 @@ def _removal_blockers(library: "Library") -> list[str]:
 
 def _periodic_tasks() -> "Iterable[PeriodicTask]":
     from mediaflow.base.periodic import PeriodicTask
+    from transcode.after_swap.outbox import prune
     from transcode.prediction.records import close_finished
     from transcode.quality.pictures import sweep_pictures
     from transcode.replacing.undo import finish_open_undos
@@ -71,4 +90,5 @@ def _periodic_tasks() -> "Iterable[PeriodicTask]":
         PeriodicTask("work_folders", 3600, sweep_work_folders),
         PeriodicTask("pictures", 3600, sweep_pictures),
         PeriodicTask("trash", 3600, sweep_trash),
+        PeriodicTask("outbox.prune", 86_400, prune),
     ]

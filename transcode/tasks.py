@@ -6,12 +6,14 @@ import atexit
 
 from huey.contrib.djhuey import on_startup, task
 
+from transcode.after_swap.worker import outbox_worker
 from transcode.queue.dispatch import consumer_dispatcher, start_consumer_dispatcher
 
 
 @task()  # type: ignore[untyped-decorator]  # huey has no types
 def wake() -> None:
-    """Runs in the consumer: let its dispatcher look for work now."""
+    """Runs in the consumer: let its dispatcher and its outbox look for work now."""
+    outbox_worker.wake()
     dispatcher = consumer_dispatcher()
     if dispatcher is not None:
         dispatcher.wake()
@@ -25,3 +27,6 @@ def start_dispatcher() -> None:
     # notice the end of their pipes by themselves.
     atexit.unregister(dispatcher.stop)
     atexit.register(dispatcher.stop)
+    outbox_worker.start()
+    atexit.unregister(outbox_worker.stop)
+    atexit.register(outbox_worker.stop)

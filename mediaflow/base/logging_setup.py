@@ -25,7 +25,7 @@ _ANNOUNCED = re.compile(
     r"(?i)\b(password|passwd|secret|api[_-]?key|token|authorization|cookie|sessionid)"
     r"(\"?'?\s*[=:]\s*\"?'?)(?:bearer\s+|basic\s+)?([^\s\"',;&]{4,})"
 )
-_ONE_TIME_LINK = re.compile(r"/(setup|password)/[A-Za-z0-9_-]{16,}")
+_ONE_TIME_LINK = re.compile(r"/(setup|password|hooks)/[A-Za-z0-9_-]{16,}")
 
 
 class UtcFormatter(logging.Formatter):

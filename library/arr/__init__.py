@@ -1,0 +1,1 @@
+"""Sonarr and Radarr: told to look at a series or a film again."""

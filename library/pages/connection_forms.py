@@ -1,0 +1,87 @@
+"""Forms of the connections pages: Sonarr and Radarr servers, webhooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from library.models import ArrServer, Webhook
+from mediaflow.base.outbound import OutboundProblem, check_url
+
+if TYPE_CHECKING:
+    ArrModelForm = forms.ModelForm[ArrServer]
+    WebhookModelForm = forms.ModelForm[Webhook]
+else:
+    ArrModelForm = WebhookModelForm = forms.ModelForm
+
+
+class ArrForm(ArrModelForm):
+    """One Sonarr or Radarr. The key is written, never shown."""
+
+    api_key = forms.CharField(
+        label="API key",
+        max_length=200,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    class Meta:
+        model = ArrServer
+        fields: ClassVar[list[str]] = ["kind", "name", "url", "is_on_this_machine", "is_enabled"]
+        labels: ClassVar[dict[str, str]] = {
+            "kind": "Program",
+            "url": "Address",
+            "is_on_this_machine": "It runs on this machine",
+            "is_enabled": "Tell it about replaced files",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "url": "With its base path, for example http://nas:8989 or http://nas/sonarr.",
+            "is_on_this_machine": "Addresses of this machine itself are refused otherwise.",
+        }
+        error_messages: ClassVar[dict[str, Any]] = {
+            "name": {"unique": "There is a server of that name; choose another."}
+        }
+
+    field_order = [
+        "kind", "name", "url", "api_key", "is_on_this_machine", "is_enabled",
+    ]  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        key = self.fields["api_key"]
+        if self.instance.api_key_encrypted:
+            key.help_text = "One is stored. Leave this empty to keep it."
+        else:
+            key.help_text = "In Sonarr or Radarr under Settings, General, Security."
+
+    def clean_url(self) -> str:
+        try:
+            return check_url(self.cleaned_data["url"])
+        except OutboundProblem as problem:
+            raise ValidationError(problem.text) from None
+
+    def clean_api_key(self) -> str:
+        key: str = self.cleaned_data["api_key"].strip()
+        if not key and not self.instance.api_key_encrypted:
+            raise ValidationError("Give the API key of the server.")
+        if not key.isascii() or not key.isprintable():
+            raise ValidationError("An API key is letters and digits; copy it once more.")
+        return key
+
+
+class WebhookForm(WebhookModelForm):
+    """A new webhook: who will call it."""
+
+    class Meta:
+        model = Webhook
+        fields: ClassVar[list[str]] = ["kind", "name"]
+        labels: ClassVar[dict[str, str]] = {"kind": "Who calls it"}
+        help_texts: ClassVar[dict[str, str]] = {"name": "For this list, for example Radarr 4K."}
+
+    def clean_name(self) -> str:
+        name = " ".join(str(self.cleaned_data["name"]).split())
+        if not name.isprintable():
+            raise ValidationError("Use printable characters for the name.")
+        return name

@@ -1,0 +1,196 @@
+"""Sonarr and Radarr: what is asked of them, what their answers mean, their page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from library.arr.client import ArrClient, ArrProblem, is_below
+from library.models import ArrServer
+from mediaflow.base.encryption import decrypt_secret, encrypt_secret
+from mediaflow.base.models import AuditEvent
+from tests.arr_stand_in import API_KEY, ArrStandIn, arr_stand_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.test import Client
+
+    from mediaflow.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def radarr() -> Iterator[ArrStandIn]:
+    film = {"id": 7, "title": "Up", "path": "/movies/Up (2009)"}
+    other = {"id": 8, "title": "Up There", "path": "/movies/Up"}
+    with arr_stand_in(titles=[other, film]) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def page(client_for: Callable[[User], Client], admin_user: User) -> Client:
+    return client_for(admin_user)
+
+
+def server_at(url: str, *, kind: str = "radarr", key: str = API_KEY) -> ArrServer:
+    return ArrServer.objects.create(
+        kind=kind,
+        name=kind.title(),
+        url=url,
+        api_key_encrypted=encrypt_secret(key),
+        is_on_this_machine=True,
+    )
+
+
+def problem_of(server: ArrServer) -> ArrProblem:
+    with pytest.raises(ArrProblem) as caught, ArrClient(server) as client:
+        client.status()
+    assert API_KEY not in str(caught.value)
+    return caught.value
+
+
+def test_the_film_whose_folder_holds_the_file_is_looked_at_again(radarr: ArrStandIn) -> None:
+    with ArrClient(server_at(radarr.url)) as client:
+        film = client.find_title("/movies/Up (2009)/up.mkv")
+        assert film is not None
+        assert film.id == 7
+        client.rescan(film.id)
+    assert radarr.commands == [{"name": "RescanMovie", "movieId": 7}]
+
+
+def test_sonarr_is_asked_about_series() -> None:
+    series = {"id": 3, "title": "Lost", "path": "D:\\TV\\Lost"}
+    with arr_stand_in(kind="sonarr", titles=[series]) as sonarr:
+        with ArrClient(server_at(sonarr.url, kind="sonarr")) as client:
+            found = client.find_title("d:\\tv\\lost\\Season 01\\e1.mkv")
+            assert found is not None
+            client.rescan(found.id)
+        assert sonarr.commands == [{"name": "RescanSeries", "seriesId": 3}]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "expected"),
+    [
+        ("/movies/Up/up.mkv", "/movies/Up", True),
+        ("/movies/Up 2/up.mkv", "/movies/Up", False),
+        ("/movies/Up/up.mkv", "/movies/Up/", True),
+        ("C:\\Films\\up.mkv", "c:/films", True),
+        ("up.mkv", "/movies", False),
+    ],
+)
+def test_a_folder_holds_whole_components(path: str, folder: str, expected: bool) -> None:
+    assert is_below(path, folder) is expected
+
+
+def test_a_wrong_key_is_told_from_a_server_that_is_away(radarr: ArrStandIn) -> None:
+    server = server_at(radarr.url, key="wrong")
+    assert problem_of(server).kind == "key"
+    server.url, server.name = "http://127.0.0.1:9", "Away"
+    assert problem_of(server).kind == "network"
+
+
+def test_a_key_that_cannot_be_read_any_more_is_entered_again(radarr: ArrStandIn) -> None:
+    server = server_at(radarr.url)
+    server.api_key_encrypted = "gAAAAAnonsense"
+    assert "enter it again" in problem_of(server).text
+
+
+def test_another_program_at_the_address_is_named(radarr: ArrStandIn) -> None:
+    radarr.kind = "sonarr"
+    assert "is Sonarr, not Radarr" in problem_of(server_at(radarr.url)).text
+
+
+def test_a_login_page_or_an_error_is_one_sentence(radarr: ArrStandIn) -> None:
+    server = server_at(radarr.url)
+    radarr.is_html = True
+    assert problem_of(server).kind == "answer"
+    radarr.is_html, radarr.fails_with = False, 500
+    assert "(500)" in problem_of(server).text
+    radarr.fails_with = 404
+    assert "base path" in problem_of(server).text
+
+
+def values(stand_in: ArrStandIn, **changes: str) -> dict[str, str]:
+    return {
+        "kind": "radarr", "name": "Radarr", "url": stand_in.url + "/", "api_key": API_KEY,
+        "is_on_this_machine": "on", "is_enabled": "on", **changes,
+    }  # fmt: skip
+
+
+def test_a_server_is_saved_once_it_answers_and_its_key_is_never_shown(
+    page: Client, radarr: ArrStandIn
+) -> None:
+    answer = page.post(reverse("library:arr_add"), values(radarr), follow=True)
+    assert "Radarr 5.14.0.9383 answers" in answer.text
+    server = ArrServer.objects.get()
+    assert decrypt_secret(server.api_key_encrypted) == API_KEY
+    assert not server.url.endswith("/")
+    pages = answer.text + page.get(reverse("library:arr_edit", args=[server.pk])).text
+    assert API_KEY not in pages
+    assert API_KEY not in "".join(AuditEvent.objects.values_list("detail", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"api_key": "wrong"}, "api_key"),
+        ({"api_key": ""}, "api_key"),
+        ({"url": "ftp://nas"}, "url"),
+        ({"url": "http://127.0.0.1:9"}, "url"),
+        ({"is_on_this_machine": ""}, "url"),
+        ({"kind": "sonarr"}, "url"),
+        ({"kind": "lidarr"}, "kind"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_what_does_not_work_is_not_saved_and_names_its_field(
+    page: Client, radarr: ArrStandIn, changes: dict[str, str], field: str
+) -> None:
+    sent = {name: value for name, value in values(radarr, **changes).items() if value}
+    answer = page.post(reverse("library:arr_add"), sent)
+    assert answer.status_code == 422
+    assert f'id="id_{field}_error"' in answer.text
+    assert not ArrServer.objects.exists()
+
+
+def test_an_empty_key_keeps_the_one_that_is_stored(page: Client, radarr: ArrStandIn) -> None:
+    server = server_at(radarr.url)
+    sent = values(radarr, name="Films", api_key="")
+    page.post(reverse("library:arr_edit", args=[server.pk]), sent)
+    server.refresh_from_db()
+    assert server.name == "Films"
+    assert decrypt_secret(server.api_key_encrypted) == API_KEY
+
+
+def test_a_test_says_what_it_found_and_the_row_remembers(page: Client, radarr: ArrStandIn) -> None:
+    server = server_at(radarr.url)
+    url = reverse("library:arr_test", args=[server.pk])
+    assert "Radarr answers" in page.post(url, follow=True).text
+    radarr.fails_with = 500
+    assert "answered with an error" in page.post(url, follow=True).text
+    server.refresh_from_db()
+    assert server.error
+    assert server.seen_at is not None
+
+
+def test_removing_asks_first(page: Client, radarr: ArrStandIn) -> None:
+    server = server_at(radarr.url)
+    url = reverse("library:arr_remove", args=[server.pk])
+    assert "Remove Radarr?" in page.get(url).text
+    assert ArrServer.objects.exists()
+    page.post(url)
+    assert not ArrServer.objects.exists()
+    assert AuditEvent.objects.filter(action="arr.remove", subject="Radarr").exists()
+
+
+def test_only_admins_see_connections(
+    client_for: Callable[[User], Client], operator: User, viewer: User
+) -> None:
+    for user in (operator, viewer):
+        for name in ("connection_list", "arr_add", "webhook_list"):
+            assert client_for(user).get(reverse(f"library:{name}")).status_code == 403
+        assert client_for(user).get(reverse("transcode:outbox")).status_code == 403

@@ -1,0 +1,71 @@
+"""One swap or undo becomes one entry for each server that has to know. No network here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from library.models import ArrServer, PlexServer, PlexSwap
+from transcode.after_swap.outbox import (
+    ARR,
+    PLEX,
+    RESTORED,
+    Done,
+    OutboxStopped,
+    end,
+    mine,
+)
+from transcode.after_swap.plex_facts import STEP_DUE, has_place_in
+from transcode.models import OutboxEntry, Replacement
+
+if TYPE_CHECKING:
+    from transcode.after_swap.outbox import Claim
+
+
+def fan_out(claim: Claim) -> Done:
+    """All entries in one transaction with the end of this one: after a kill none is there twice."""
+    row = Replacement.objects.filter(pk=claim.payload.get("replacement") or 0).first()
+    if row is None:
+        return Done("Its swap is no longer known.")
+    payload = {
+        "replacement": row.pk,
+        "is_undo": claim.kind == RESTORED,
+        "original": claim.payload.get("original", ""),
+        "final": claim.payload.get("final", ""),
+    }
+    plex = [server for server in _plex_servers() if has_place_in(row, server)]
+    arrs = list(ArrServer.objects.filter(is_enabled=True))
+    with transaction.atomic():
+        if not mine(claim).exists():
+            raise OutboxStopped
+        for server in plex:
+            _add(PLEX, server.pk, server.name, payload, row)
+        for arr in arrs:
+            _add(ARR, arr.pk, arr.name, payload, row)
+        PlexSwap.objects.filter(replacement_id=row.pk).update(step=STEP_DUE)
+        # Ended here, with the rows above: a kill after this finds nothing to repeat.
+        outcome = Done(_in_words([*plex, *arrs]))
+        _end_with(claim, outcome)
+    return outcome
+
+
+def _plex_servers() -> list[PlexServer]:
+    return list(PlexServer.objects.filter(is_enabled=True, is_owned=True))
+
+
+def _add(kind: str, server_id: int, name: str, payload: dict[str, Any], row: Replacement) -> None:
+    OutboxEntry.objects.create(
+        kind=kind, payload={**payload, "server": server_id, "name": name}, job_id=row.job_id
+    )
+
+
+def _end_with(claim: Claim, outcome: Done) -> None:
+    if not end(claim, outcome):
+        raise OutboxStopped
+
+
+def _in_words(servers: list[PlexServer | ArrServer]) -> str:
+    if not servers:
+        return "No server has to know."
+    return f"Told to {', '.join(server.name for server in servers)}."
