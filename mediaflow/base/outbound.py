@@ -2,16 +2,21 @@
 
 People type these addresses, so each call is guarded against being sent where it must not go
 (trust.md, security 6): http or https only, never link-local or metadata addresses, never this
-machine unless its row says so, and never MediaFlow's own port. What counts is the address that the
-socket is connected to, so a name that resolves to something else the second time gains nothing.
-Redirects are not followed, answers are bounded in size and time, proxies of the environment are
-ignored. Texts of answers never reach a page.
+machine unless its row says so, and never MediaFlow's own port. A name is resolved once, its
+addresses are checked before anything is sent, and one of those that passed is connected to: a name
+that resolves to something else the second time gains nothing, and nobody can ask what listens.
+Redirects are not followed, a call is bounded in size and time from the name server to the last
+byte, proxies of the environment are ignored. Texts of answers never reach a page.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import socket
+import threading
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -21,10 +26,12 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from mediaflow.base.patience import answer_within
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -34,6 +41,9 @@ _BLOCK_BYTES: Final = 256 * 1024
 _METADATA: Final = frozenset(
     ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")
 )
+_THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class OutboundProblem(Exception):
@@ -73,18 +83,38 @@ def check_url(url: str) -> str:
 
 
 def why_refused(address: str, port: int, *, may_be_this_machine: bool) -> str:
-    """Why no call goes to an IP address; "" when it may. Pure but for MediaFlow's own port."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    if ip in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    """Why no call goes to an IP address; "" when it may. It asks the system which are its own."""
+    ip = _innermost(ipaddress.ip_address(address.partition("%")[0]))
+    is_nowhere = ip.is_link_local or ip.is_multicast or ip.is_unspecified
+    if isinstance(ip, ipaddress.IPv4Address):
+        is_nowhere = is_nowhere or ip.is_reserved or ip in _THIS_NETWORK
+    if is_nowhere or ip in _METADATA:
         return f"{ip} is no address of a server."
-    if ip.is_loopback:
-        if port == settings.ENVIRONMENT.port:
-            return "That is MediaFlow itself."
-        if not may_be_this_machine:
-            return f"{ip} is this machine; say so if the server really runs here."
+    if port == settings.ENVIRONMENT.port and _is_own(ip):
+        return "That is MediaFlow itself."
+    if ip.is_loopback and not may_be_this_machine:
+        return f"{ip} is this machine; say so if the server really runs here."
     return ""
+
+
+def _innermost(ip: _Address) -> _Address:
+    """The IPv4 address that an IPv6 address stands for: mapped, 6to4 or translated (NAT64)."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
+
+
+def _is_own(ip: _Address) -> bool:
+    """Only an address of this machine can be bound to."""
+    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(ip), 0))
+        except OSError:
+            return False
+    return True
 
 
 class OutboundSession:
@@ -122,45 +152,188 @@ class OutboundSession:
         """`timeout_s` bounds the whole call. Raises OutboundProblem; texts name no secret."""
         begun = time.monotonic()
         try:
-            with self._session.request(
+            with _time_limit(timeout_s), self._session.request(
                 method, url, headers=dict(headers or {}), params=params, data=data, json=json,
-                timeout=(connect_timeout_s, timeout_s), allow_redirects=False, stream=True,
+                timeout=(min(connect_timeout_s, timeout_s), timeout_s), allow_redirects=False,
+                stream=True,
             ) as response:  # fmt: skip
-                body = _read(response, begun + timeout_s, max_bytes)
+                body = _read(response, max_bytes)
                 return Reply(response.status_code, response.headers, body, time.monotonic() - begun)
-        except _RefusedAddress as refused:
-            raise OutboundProblem("address", str(refused)) from None
-        except requests.Timeout:
+        except _TimeIsUp:
             raise OutboundProblem("timeout", f"{_host(url)} did not answer in time.") from None
-        except requests.exceptions.SSLError:
-            text = f"The certificate of {_host(url)} cannot be trusted."
-            raise OutboundProblem("network", text) from None
         except (requests.RequestException, ValueError) as error:
-            if refusal := _refusal_in(error):
-                raise OutboundProblem("address", refusal) from None
-            text = f"{_host(url)} cannot be reached: {_cause(error)}."
-            raise OutboundProblem("network", text) from None
+            raise _problem(url, error) from None
+
+
+def _problem(url: str, error: Exception) -> OutboundProblem:
+    if refusal := _refusal_in(error):
+        return OutboundProblem("address", refusal)
+    if isinstance(error, requests.Timeout):
+        return OutboundProblem("timeout", f"{_host(url)} did not answer in time.")
+    if isinstance(error, requests.exceptions.SSLError):
+        return OutboundProblem("network", f"The certificate of {_host(url)} cannot be trusted.")
+    return OutboundProblem("network", f"{_host(url)} cannot be reached: {_cause(error)}.")
+
+
+class _TimeIsUp(Exception):
+    """The whole call took too long: its connection was cut."""
+
+
+class _Call:
+    """The call that a thread makes now, and the connection that it uses."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._twin: socket.socket | None = None
+        self._left: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    def uses(self, twin: socket.socket | None) -> None:
+        with self._lock:
+            self._twin = twin
+            if self.is_cut:
+                _shut(twin)
+
+    def keep(self, twin: socket.socket) -> None:
+        """Of a connection that was closed: its answer may still be read, and must end in time."""
+        self._left.append(twin)
+
+    def end(self) -> None:
+        with self._lock:
+            self._twin = None
+            for twin in self._left:
+                twin.close()
+
+    def cut(self) -> None:
+        with self._lock:
+            self.is_cut = True
+            _shut(self._twin)
+
+
+_call: ContextVar[_Call | None] = ContextVar("outbound_call", default=None)
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Timeouts of sockets begin anew with each byte; this one does not. Raises _TimeIsUp."""
+    call = _Call()
+    mark = _call.set(call)
+    timer = threading.Timer(seconds, call.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (requests.RequestException, ValueError):
+        if call.is_cut:
+            raise _TimeIsUp from None
+        raise
+    finally:
+        timer.cancel()
+        _call.reset(mark)
+        call.end()
+    if call.is_cut:  # an answer without a length ends where it was cut
+        raise _TimeIsUp
+
+
+def _shut(twin: socket.socket | None) -> None:
+    if twin is not None:
+        try:
+            twin.shutdown(socket.SHUT_RDWR)
+        except OSError:  # the other side was faster
+            return
 
 
 class _RefusedAddress(OSError):
     """Raised below urllib3, which must not retry it."""
 
 
-class _GuardedHTTP(HTTPConnection):
+class _Guarded(HTTPConnection):
+    """Connects to checked addresses only, and can be cut from another thread."""
+
     may_be_this_machine = False
+    # A second descriptor of the connection's socket: TLS takes the first one over.
+    twin: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), may_be_this_machine=self.may_be_this_machine)
+        port = self.port or self.default_port
+        host, name = self.host.strip("[]"), self._dns_host.strip("[]")
+        timeout_s = self.timeout if isinstance(self.timeout, (int, float)) else CONNECT_TIMEOUT_S
+        try:
+            name.encode("idna")
+            found = answer_within(
+                timeout_s, lambda: socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            )
+        except UnicodeError:
+            raise NameResolutionError(host, self, socket.gaierror("no name")) from None
+        except socket.gaierror as error:
+            raise NameResolutionError(host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "The name server does not answer.") from error
+        sock = self._connected(_allowed(found, may_be_this_machine=self.may_be_this_machine))
+        self.twin = sock.dup()
+        self._tell_call()
+        return sock
+
+    def _connected(self, places: list[_Place]) -> socket.socket:
+        problem: OSError = OSError("no address")
+        for place in places:
+            sock = socket.socket(place[0], socket.SOCK_STREAM)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(self.timeout)
+                sock.connect(place[1])
+            except OSError as error:
+                sock.close()
+                problem = error
+            else:
+                return sock
+        if isinstance(problem, TimeoutError):
+            raise ConnectTimeoutError(self, "The connection timed out.") from problem
+        raise NewConnectionError(self, f"Not connected: {problem}") from problem
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._tell_call()
+        super().request(*args, **kwargs)
+
+    def close(self) -> None:
+        super().close()
+        twin, self.twin = self.twin, None
+        if twin is None:
+            return
+        if (call := _call.get()) is not None:
+            call.keep(twin)
+        else:
+            twin.close()
+
+    def _tell_call(self) -> None:
+        if (call := _call.get()) is not None:
+            call.uses(self.twin)
 
 
-class _GuardedHTTPS(HTTPSConnection):
-    may_be_this_machine = False
-
-    def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), may_be_this_machine=self.may_be_this_machine)
+_Place = tuple[int, Any]  # family and address, as `socket` has them
 
 
-class _LocalHTTP(_GuardedHTTP):
+def _allowed(found: list[Any], *, may_be_this_machine: bool) -> list[_Place]:
+    """Those of a name's addresses that may be called. Raises _RefusedAddress if there is none."""
+    places: list[_Place] = []
+    reasons = []
+    for family, _kind, _protocol, _name, address in found:
+        reason = why_refused(address[0], address[1], may_be_this_machine=may_be_this_machine)
+        if reason:
+            reasons.append(reason)
+        else:
+            places.append((family, address))
+    if not places and reasons:
+        raise _RefusedAddress(reasons[0])
+    return places
+
+
+class _GuardedHTTPS(_Guarded, HTTPSConnection):
+    pass
+
+
+class _LocalHTTP(_Guarded):
     may_be_this_machine = True
 
 
@@ -168,18 +341,8 @@ class _LocalHTTPS(_GuardedHTTPS):
     may_be_this_machine = True
 
 
-def _checked(connection: socket.socket, *, may_be_this_machine: bool) -> socket.socket:
-    """The socket, if what it is connected to may be called; nothing was sent yet."""
-    peer = connection.getpeername()
-    reason = why_refused(peer[0], peer[1], may_be_this_machine=may_be_this_machine)
-    if reason:
-        connection.close()
-        raise _RefusedAddress(reason)
-    return connection
-
-
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _GuardedHTTP
+    ConnectionCls = _Guarded
 
 
 class _HTTPSPool(HTTPSConnectionPool):
@@ -208,14 +371,12 @@ class _GuardedAdapter(HTTPAdapter):
         }
 
 
-def _read(response: requests.Response, deadline: float, max_bytes: int) -> bytes:
+def _read(response: requests.Response, max_bytes: int) -> bytes:
     blocks, size = [], 0
     for block in response.iter_content(_BLOCK_BYTES):
         size += len(block)
         if size > max_bytes:
             raise OutboundProblem("too_large", f"{_host(response.url)} answered with too much.")
-        if time.monotonic() > deadline:
-            raise OutboundProblem("timeout", f"{_host(response.url)} did not answer in time.")
         blocks.append(block)
     return b"".join(blocks)
 

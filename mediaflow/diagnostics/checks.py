@@ -14,8 +14,8 @@ from library.models import Library
 from library.scanning.marker import marker_matches
 from mediaflow.base.heartbeat import has_live_process
 from mediaflow.base.hooks import hooked
+from mediaflow.base.patience import answer_within
 from mediaflow.diagnostics.findings import Check
-from mediaflow.diagnostics.patience import answer_within
 from mediaflow.disks import LOW_BYTES, measure
 from mediaflow.supervisor.database import has_pending_migrations
 from mediaflow.supervisor.preflight import network_file_system

@@ -15,8 +15,8 @@ from library.models import Availability, Library, MediaFile
 from library.scanning.identity import content_fingerprint
 from library.scanning.marker import marker_matches
 from mediaflow.base.fs import join
+from mediaflow.base.patience import answer_within
 from mediaflow.diagnostics.findings import Check
-from mediaflow.diagnostics.patience import answer_within
 from transcode.models import JournalState, Replacement, TrashEntry, TrashState
 from transcode.replacing.picture import Holds, Identity, Unfit, names_of, next_forward
 from transcode.trash.place import is_gone_from_trash

@@ -16,7 +16,7 @@ from mediaflow import checks as system_checks
 from mediaflow.base.heartbeat import Pulse
 from mediaflow.diagnostics import checks as doctor_checks
 from mediaflow.diagnostics.findings import Check
-from mediaflow.diagnostics.patience import answer_within
+from mediaflow.base.patience import answer_within
 from mediaflow.disks import DiskUse
 from transcode.encoding.ffmpeg import FfmpegMissing
 

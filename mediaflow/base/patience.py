@@ -1,4 +1,4 @@
-"""Asks a disk that may never answer: a dead network mount blocks its caller for ever."""
+"""Asks a disk or a name server that may never answer: a dead network mount blocks its caller."""
 
 from __future__ import annotations
 
