@@ -103,6 +103,10 @@ class PlexSection(models.Model):
     sync_generation = models.BigIntegerField(default=0)
     # A sweep that was stopped goes on here: {generation, type, start}.
     sync_cursor = models.JSONField(default=dict, blank=True)
+    # Server time (seconds) up to which changes were listed: the next list of changes begins here.
+    listed_until = models.BigIntegerField(default=0)
+    # Of mappings and folder libraries as they were when files were last looked for.
+    link_signature = models.CharField(max_length=64, default="", blank=True)
     item_count = models.BigIntegerField(default=0)
     synced_at = models.DateTimeField(null=True, blank=True)  # end of the last sync
     swept_at = models.DateTimeField(null=True, blank=True)  # end of the last complete sweep
