@@ -128,12 +128,14 @@ def _chunks(index: PacketIndex, chunk_seconds: float) -> tuple[PlannedChunk, ...
     pts = index.video_pts
     if len(pts) < 2:
         return ()
+    end = pts[-1] + (pts[-1] - pts[-2])
     length = chunk_seconds / float(index.time_base)
+    if length <= end - pts[0] < 2 * length:
+        length = (end - pts[0]) / 2  # two halves side by side: faster than one after the other
     starts = [pts[0]]
     for key in index.video_keys:
         if key - starts[-1] >= length and _is_shown(pts, key):
             starts.append(key)
-    end = pts[-1] + (pts[-1] - pts[-2])
     if len(starts) > 1 and end - starts[-1] < _LAST_SHARE * length:
         starts.pop()
     bounds = [*starts, end]
@@ -151,8 +153,8 @@ def _is_shown(pts: array[int], key: int) -> bool:
 
 def _too_few(index: PacketIndex, chunk_seconds: float) -> str:
     span_s = float((index.video_pts[-1] - index.video_pts[0]) * index.time_base)
-    if span_s < 2 * chunk_seconds:
-        return f"It is too short for two chunks of {chunk_seconds:g} s."
+    if span_s < chunk_seconds:
+        return f"It is shorter than one chunk of {chunk_seconds:g} s."
     return "It has too few keyframes to be cut at."
 
 

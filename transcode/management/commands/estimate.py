@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "Say what a film would become: sample encodes, no change to anything."
+    requires_system_checks = ("mediaflow",)  # not of the pages
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         from transcode.console.command_input import add_json_flag

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "List jobs: all, those in one state, or some by their numbers."
+    requires_system_checks = ("mediaflow",)  # not of the pages
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         from transcode.console.command_input import add_json_flag

@@ -24,6 +24,7 @@ SETTLE_S: Final = 3.0
 
 class Command(BaseCommand):
     help = "Make the films at PATH smaller: in place, or with --output-dir into another folder."
+    requires_system_checks = ("mediaflow",)  # not of the pages
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         from transcode.console.command_input import add_json_flag

@@ -22,6 +22,7 @@ def _as_interrupt(_number: int, _frame: object) -> None:
 
 class Command(BaseCommand):
     help = "Run the queue in the foreground. Ctrl-C hands back what runs; nothing is lost."
+    requires_system_checks = ("mediaflow",)  # not of the pages
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         from transcode.console.command_input import add_json_flag
