@@ -18,6 +18,7 @@ class LibraryConfig(AppConfig):
         from library.listing.bulk import OPERATION_KIND, run_bulk_change
         from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
+        from library.plex.looking import LOOK_KIND, run_look
         from library.scanning.rechecks import RECHECK_KIND, run_recheck
         from library.scanning.rescans import periodic_tasks
         from library.services import SCAN, run_scan_operation
@@ -32,6 +33,7 @@ class LibraryConfig(AppConfig):
         register_operation(OPERATION_KIND, run_bulk_change)
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
+        register_operation(LOOK_KIND, run_look)
         register_hook("periodic_tasks", periodic_tasks)
         register_hook("periodic_tasks", webhook_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)

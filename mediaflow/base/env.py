@@ -41,6 +41,7 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     jobs: int
+    plex_tv_url: str  # "" means Plex's own; a stand-in for tests otherwise
     debug: bool
 
     @property
@@ -77,6 +78,7 @@ def read_environment(source: Mapping[str, str] | None = None) -> Environment:
         allowed_hosts=_words(env, "MEDIAFLOW_ALLOWED_HOSTS"),
         trusted_proxies=_networks(env, "MEDIAFLOW_TRUSTED_PROXIES"),
         jobs=_int(env, "MEDIAFLOW_JOBS", 1, 1, 64),
+        plex_tv_url=_url(env, "MEDIAFLOW_PLEX_TV_URL"),
         debug=_bool(env, "MEDIAFLOW_DEBUG"),
     )
 

@@ -53,6 +53,8 @@ def test_relative_folders_belong_to_the_project_not_to_the_working_directory() -
         ("MEDIAFLOW_SECRET_KEY", "short"),
         ("MEDIAFLOW_SECRET_KEY_FILE", "/no/such/file"),
         ("MEDIAFLOW_TRUSTED_PROXIES", "10.0.0.1, proxy.local"),
+        ("MEDIAFLOW_PLEX_TV_URL", "plex.tv"),
+        ("MEDIAFLOW_PLEX_TV_URL", "ftp://127.0.0.1:1"),
         ("MEDIAFLOW_DEBUG", "maybe"),
         ("MEDIAFLOW_DATA_DIR", __file__),
         ("MEDIAFLOW_DATA_DIR", "/tmp/a\0b"),

@@ -1,0 +1,191 @@
+"""Which address of a Plex server is used: all are tried at once, the best that answers wins.
+
+Local goes before remote, https before http. Plex's relay is slow and never used. A server is asked
+who it is before it gets a token: an address of the local network may belong to another one by now.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils import timezone
+
+from library.plex.client import PlexProblem, status_problem, token_of
+from library.plex.device import plex_headers
+from library.plex.plex_tv import Address
+from library.plex.values import text
+from mediaflow.base.outbound import OutboundProblem, OutboundSession
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from library.models import PlexServer
+    from mediaflow.base.outbound import Reply
+
+ANSWER_S: Final = 5.0
+CONNECT_S: Final = 3.0
+MAX_ADDRESSES: Final = 16
+_MAX_BYTES: Final = 1024 * 1024
+_KIND_ORDER: Final = {"manual": 0, "local": 1, "remote": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one address. `is_auth`: it is the server, which refuses the token."""
+
+    uri: str
+    kind: str  # local, remote, relay, manual
+    is_ok: bool
+    ms: int | None
+    error: str
+    is_auth: bool = False
+    machine_id: str = ""
+    name: str = ""
+    version: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "uri": self.uri, "kind": self.kind, "is_ok": self.is_ok, "ms": self.ms,
+            "error": self.error,
+        }  # fmt: skip
+
+
+def try_address(
+    address: Address, *, machine_id: str, token: str, may_be_this_machine: bool
+) -> Tried:
+    """Never raises. `machine_id` "" takes whatever server answers (a new one, typed by hand)."""
+    if address.kind == "relay":
+        return Tried(address.uri, "relay", False, None, "Plex's relay is too slow; it is not used.")
+    begun = time.monotonic()
+    with OutboundSession(may_be_this_machine=may_be_this_machine) as session:
+        try:
+            found = _container(_get(session, f"{address.uri}/identity", ""))
+            who = text(found.get("machineIdentifier"))
+            if not who:
+                raise PlexProblem("bad_reply", "No Plex server answers there.")
+            if machine_id and who != machine_id:
+                raise PlexProblem("refused", "Another Plex server answers there.")
+            root = _container(_get(session, f"{address.uri}/", token))
+        except OutboundProblem as problem:
+            return Tried(address.uri, address.kind, False, None, problem.text)
+        except PlexProblem as problem:
+            is_auth = problem.kind == "auth"
+            words = "The server does not accept the token." if is_auth else problem.text
+            return Tried(address.uri, address.kind, False, None, words, is_auth=is_auth)
+    return Tried(
+        address.uri,
+        address.kind,
+        True,
+        round((time.monotonic() - begun) * 1000),
+        "",
+        machine_id=who[:80],
+        name=(text(root.get("friendlyName")) or "Plex Media Server")[:150],
+        version=(text(root.get("version")) or text(found.get("version")))[:40],
+    )
+
+
+def _get(session: OutboundSession, url: str, token: str) -> Reply:
+    return session.call(
+        "GET", url, headers=plex_headers(token), timeout_s=ANSWER_S, connect_timeout_s=CONNECT_S,
+        max_bytes=_MAX_BYTES,
+    )  # fmt: skip
+
+
+def _container(reply: Reply) -> dict[str, Any]:
+    if reply.status != 200:
+        raise status_problem(reply.status, "The server")
+    try:
+        found = json.loads(reply.body)
+    except ValueError:
+        found = None
+    container = found.get("MediaContainer") if isinstance(found, dict) else None
+    if not isinstance(container, dict):
+        raise PlexProblem("bad_reply", "No Plex server answers there.")
+    return container
+
+
+def try_all(
+    addresses: Sequence[Address], *, machine_id: str, token: str, may_be_this_machine: bool
+) -> list[Tried]:
+    """All at once, in the order given; takes as long as the slowest, at most some ten seconds."""
+    chosen = list(addresses)[:MAX_ADDRESSES]
+    if not chosen:
+        return []
+
+    def ask(address: Address) -> Tried:
+        return try_address(
+            address, machine_id=machine_id, token=token, may_be_this_machine=may_be_this_machine
+        )
+
+    with ThreadPoolExecutor(len(chosen), thread_name_prefix="plex-address") as pool:
+        return list(pool.map(ask, chosen))
+
+
+def best_of(tried: Sequence[Tried]) -> Tried | None:
+    """The nearest that answers, https before http, then the fastest."""
+    usable = [one for one in tried if one.is_ok]
+    return min(usable, key=_rank, default=None)
+
+
+def _rank(one: Tried) -> tuple[int, bool, int]:
+    return (_KIND_ORDER.get(one.kind, 9), not one.uri.startswith("https://"), one.ms or 0)
+
+
+def choose_connection(server: PlexServer) -> bool:
+    """Try every address of a server and keep the best. False when none can be used.
+
+    What is known stays as it is when nothing answers: that is a fault of the network, not of the
+    token. Writes the row; raises nothing.
+    """
+    try:
+        token = token_of(server)
+    except PlexProblem as problem:
+        server.error, server.is_token_dead = problem.text[:500], True
+        server.save(update_fields=["error", "is_token_dead"])
+        return False
+    tried = try_all(
+        addresses_of(server),
+        machine_id=server.machine_id,
+        token=token,
+        may_be_this_machine=server.is_on_this_machine,
+    )
+    usable = [one for one in tried if one.kind == "manual" or not server.is_url_manual]
+    best = best_of(usable)
+    server.connections = [one.to_json() for one in tried]
+    if best is not None:
+        server.url, server.version, server.name = best.uri, best.version, best.name
+        server.error, server.is_token_dead, server.seen_at = "", False, timezone.now()
+    else:
+        server.is_token_dead = any(one.is_auth for one in usable)
+        server.error = _why_none(server, usable)[:500]
+    names = ["connections", "url", "version", "name", "error", "is_token_dead", "seen_at"]
+    server.save(update_fields=names)
+    return best is not None
+
+
+def addresses_of(server: PlexServer) -> list[Address]:
+    """The one that was typed, which alone is used then; and what plex.tv advertised."""
+    found = [
+        Address(row["uri"], row.get("kind", "remote"))
+        for row in server.connections
+        if isinstance(row, dict) and row.get("uri") and row.get("kind") != "manual"
+    ]
+    if server.is_url_manual and server.url:
+        return [Address(server.url, "manual"), *found]
+    return found
+
+
+def _why_none(server: PlexServer, tried: Sequence[Tried]) -> str:
+    if any(one.is_auth for one in tried):
+        return f"{server.name} does not accept MediaFlow's token any more. Sign in to Plex again."
+    if not tried:
+        return f"No address of {server.name} is known. Give one by hand."
+    if server.is_url_manual:
+        return f"The address given for {server.name} does not work: {tried[0].error}"
+    if all(one.kind == "relay" for one in tried):
+        return f"{server.name} is reached through Plex's relay only, which is too slow."
+    return f"None of the {len(tried)} addresses of {server.name} answers."

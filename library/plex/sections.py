@@ -1,0 +1,53 @@
+"""The libraries of a server as rows: which there are, what they are called, whether they changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from library.models import PlexSection, PlexServer
+from library.plex.client import PlexProblem
+from library.plex.facts import TYPE_OF_SECTION
+
+if TYPE_CHECKING:
+    from library.plex.client import PlexClient
+    from library.plex.facts import SectionFacts
+
+
+def refresh_sections(server: PlexServer, client: PlexClient) -> dict[str, SectionFacts]:
+    """Bring the rows of the film and show sections up to date; returns what the server said.
+
+    New ones are not enabled: a person chooses. One that is gone keeps its row, with a sentence.
+    Raises PlexProblem.
+    """
+    told = {facts.key: facts for facts in client.sections() if facts.type in TYPE_OF_SECTION}
+    rows = {row.key: row for row in PlexSection.objects.filter(server=server)}
+    for key, facts in told.items():
+        row = rows.get(key)
+        values = {
+            "uuid": facts.uuid,
+            "title": facts.title,
+            "type": facts.type,
+            "locations": list(facts.locations),
+        }
+        if row is None:
+            PlexSection.objects.create(server=server, key=key, **values)
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            PlexSection.objects.filter(pk=row.pk).update(**values)
+    gone = [row.pk for key, row in rows.items() if key not in told]
+    if gone:
+        words = f"{server.name} has no such library any more."
+        PlexSection.objects.filter(pk__in=gone).update(error=words)
+    return told
+
+
+def note_contact(server: PlexServer, problem: PlexProblem | None = None) -> None:
+    """Remember how the last contact went. Only a 401 makes a token dead; a fault does not."""
+    rows = PlexServer.objects.filter(pk=server.pk)
+    if problem is None:
+        rows.update(seen_at=timezone.now(), error="", is_token_dead=False)
+    elif problem.kind == "auth":
+        rows.update(error=problem.text[:500], is_token_dead=True)
+    else:
+        rows.update(error=problem.text[:500])
