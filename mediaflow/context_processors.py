@@ -42,6 +42,7 @@ class NavLink:
 NAV_LINKS = (
     NavLink("Home", "home", ("home",), ""),
     NavLink("Library", "film", ("library:file_list", "file_list"), ""),
+    NavLink("Insights", "bulb", ("insights",), ""),
     NavLink("Queue", "queue", ("transcode:queue", "queue"), ""),
     NavLink("History", "history", ("transcode:history", "history"), ""),
     NavLink("Presets", "sliders", ("transcode:preset_list", "preset_list"), "Manage"),

@@ -1,0 +1,221 @@
+"""A list of recommendations: filters, sorts and pages by keyset, all of it in the address.
+
+The filters have the names that the library's own have (`library.listing.filters`), so that what is
+listed here can be queued, shown there or saved as a filter with the same query string; `state` and
+`sort` are this list's alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import F, Q
+from django.http import QueryDict
+
+from library.analysis.kinds import KINDS
+from library.listing.filters import (
+    FilterProblem,
+    files_matching,
+    parse_query,
+)
+from library.models import Recommendation, RecommendationState
+from mediaflow.insights.rows import InsightRow, make_rows, with_films
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+PAGE_ROWS: Final = 50
+EXACT_UP_TO: Final = 10_000
+MAX_IDS: Final = 10_000
+# Names that the library's filters understand, too.
+SHARED_PARAMS: Final = ("recommendation", "library", "confidence", "severity", "q")
+# Sort -> columns, each falling; ties are broken by the newest row.
+SORTS: Final[dict[str, tuple[str, str]]] = {
+    "priority": ("priority", "Most important"),
+    "savings": ("savings_bytes", "Saves most"),
+    "size": ("file__size_bytes", "Largest film"),
+    "confidence": ("confidence_pct", "Surest"),
+    "new": ("", "Newest"),
+}
+STATES: Final = ("open", "accepted", "snoozed", "dismissed", "gone")
+
+
+@dataclass(frozen=True, slots=True)
+class InsightQuery:
+    """A parsed list. `kinds` empty: all of them."""
+
+    kinds: tuple[str, ...] = ()
+    library_ids: tuple[int, ...] = ()
+    least_confidence_pct: int = 0
+    least_severity: int = 0
+    text: str = ""
+    state: str = RecommendationState.OPEN.value
+    sort: str = "priority"
+
+    def rows(self) -> QuerySet[Recommendation]:
+        """What is asked for, unordered."""
+        found = Recommendation.objects.filter(state=self.state)
+        if self.kinds:
+            one = len(self.kinds) == 1
+            found = found.filter(kind=self.kinds[0]) if one else found.filter(kind__in=self.kinds)
+        if self.library_ids:
+            found = found.filter(library__in=self.library_ids)
+        if self.least_confidence_pct:
+            found = found.filter(confidence_pct__gte=self.least_confidence_pct)
+        if self.least_severity:
+            found = found.filter(severity__gte=self.least_severity)
+        if self.text:
+            words = QueryDict(mutable=True)
+            words["q"] = self.text
+            found = found.filter(file__in=files_matching(words.urlencode()).values("pk"))
+        return found
+
+
+def read_query(params: QueryDict) -> InsightQuery:
+    """From an address. Raises FilterProblem for a value that cannot be used."""
+    shared = shared_params(params)
+    parsed = parse_query(shared.urlencode())
+    state, sort = params.get("state", "") or "open", params.get("sort", "") or "priority"
+    if state not in STATES:
+        raise FilterProblem("state", f"There is no such state; there are {', '.join(STATES)}.")
+    if sort not in SORTS:
+        raise FilterProblem("sort", f"There is no such order; there are {', '.join(SORTS)}.")
+    wanted = parsed.recommended
+    return InsightQuery(
+        kinds=wanted.kinds if wanted else (),
+        library_ids=tuple(sorted(parsed.facets.get("library", ()))),
+        least_confidence_pct=wanted.least_confidence_pct if wanted else 0,
+        least_severity=wanted.least_severity if wanted else 0,
+        text=shared.get("q", "").strip(),
+        state=state,
+        sort=sort,
+    )
+
+
+def shared_params(params: QueryDict) -> QueryDict:
+    """Only what the library's filters understand, too."""
+    kept = QueryDict(mutable=True)
+    for name in SHARED_PARAMS:
+        if values := [value for value in params.getlist(name) if value.strip()]:
+            kept.setlist(name, values)
+    return kept
+
+
+def own_params(params: QueryDict) -> QueryDict:
+    """The whole list as an address: no page, no cursor."""
+    kept = shared_params(params)
+    for name in ("state", "sort"):
+        if value := params.get(name, ""):
+            kept[name] = value
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class InsightPage:
+    """One page; `count` None: more than 10,000."""
+
+    rows: list[InsightRow]
+    count: int | None
+    next_cursor: str
+    is_first: bool
+
+    @property
+    def count_text(self) -> str:
+        return f"{EXACT_UP_TO:,}+" if self.count is None else f"{self.count:,}"
+
+
+def read_page(query: InsightQuery, cursor: str = "") -> InsightPage:
+    """By keyset: the hundredth page costs what the first does. Two statements."""
+    rows = query.rows()
+    column = SORTS[query.sort][0]
+    order = [F(column).desc(nulls_last=True)] if column else []
+    place = _read_cursor(cursor) if cursor else None
+    page = _after(rows, column, place) if place else rows
+    keys = list(page.order_by(*order, "-pk").values_list("pk", column or "pk")[: PAGE_ROWS + 1])
+    found = with_films(Recommendation.objects.filter(pk__in=[pk for pk, _ in keys])).in_bulk()
+    last = keys[PAGE_ROWS - 1] if len(keys) > PAGE_ROWS else None
+    count = rows.order_by()[: EXACT_UP_TO + 1].count()
+    return InsightPage(
+        rows=make_rows(found[pk] for pk, _ in keys[:PAGE_ROWS] if pk in found),
+        count=count if count <= EXACT_UP_TO else None,
+        next_cursor=f"{last[0]}.{'' if last[1] is None else last[1]}" if last else "",
+        is_first=place is None,
+    )
+
+
+def _read_cursor(text: str) -> tuple[int, int | None] | None:
+    """`<id>.<value>`; None for anything that this list did not make."""
+    id_text, _, value = text.partition(".")
+    if not _is_number(id_text) or (value and not _is_number(value)):
+        return None
+    return int(id_text), int(value) if value else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _after(
+    rows: QuerySet[Recommendation], column: str, place: tuple[int, int | None]
+) -> QuerySet[Recommendation]:
+    pk, value = place
+    if not column:
+        return rows.filter(pk__lt=pk)
+    if value is None:  # groups have no film and stand at the end of the sort by size
+        return rows.filter(**{f"{column}__isnull": True, "pk__lt": pk})
+    beyond = Q(**{f"{column}__lt": value}) | Q(**{column: value, "pk__lt": pk})
+    if "__" in column:
+        return rows.filter(beyond | Q(**{f"{column}__isnull": True}))
+    # Said twice, for the index: everything that comes is at most the value.
+    return rows.filter(beyond, **{f"{column}__lte": value})
+
+
+@dataclass(frozen=True, slots=True)
+class InsightSelection:
+    """Ticked recommendations, or with `is_all` everything that the list shows."""
+
+    ids: tuple[int, ...] = ()
+    query: str = ""
+    is_all: bool = False
+
+    @property
+    def queryset(self) -> QuerySet[Recommendation]:
+        if self.is_all:
+            return read_query(QueryDict(self.query)).rows()
+        return Recommendation.objects.filter(pk__in=self.ids)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.is_all or self.ids)
+
+    def fields(self) -> list[dict[str, str]]:
+        """Hidden fields that post the same selection again."""
+        if self.is_all:
+            return [{"name": "select", "value": "all"}, {"name": "q", "value": self.query}]
+        return [{"name": "ids", "value": str(pk)} for pk in self.ids]
+
+
+def read_selection(data: QueryDict) -> InsightSelection:
+    """As posted. Raises FilterProblem for what is no selection."""
+    if data.get("select") == "all":
+        query = data.get("q", "")
+        read_query(QueryDict(query))
+        return InsightSelection(query=query, is_all=True)
+    texts = data.getlist("ids")
+    if len(texts) > MAX_IDS:
+        raise FilterProblem("ids", f"Tick at most {MAX_IDS:,}, or choose all that match.")
+    if not all(_is_number(text) for text in texts):
+        raise FilterProblem("ids", "The selection holds something else; tick again.")
+    return InsightSelection(ids=tuple(dict.fromkeys(int(text) for text in texts)))
+
+
+def choices() -> dict[str, list[tuple[str, str]]]:
+    """What the filters of the page offer besides libraries."""
+    return {
+        "recommendation": [(kind.slug, kind.title) for kind in KINDS.values()],
+        "confidence": [("high", "High"), ("fair", "Fair or high")],
+        "severity": [("high", "High"), ("medium", "Medium or high")],
+        "state": [(name, str(RecommendationState(name).label)) for name in STATES],
+        "sort": [(name, label) for name, (_column, label) in SORTS.items()],
+    }
