@@ -19,6 +19,8 @@ class LibraryConfig(AppConfig):
         from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
         from library.plex.looking import LOOK_KIND, run_look
+        from library.plex.sync_operation import SYNC, run_sync
+        from library.plex.sync_operation import periodic_tasks as sync_tasks
         from library.scanning.rechecks import RECHECK_KIND, run_recheck
         from library.scanning.rescans import periodic_tasks
         from library.services import SCAN, run_scan_operation
@@ -34,8 +36,10 @@ class LibraryConfig(AppConfig):
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
         register_operation(LOOK_KIND, run_look)
+        register_operation(SYNC, run_sync)
         register_hook("periodic_tasks", periodic_tasks)
         register_hook("periodic_tasks", webhook_tasks)
+        register_hook("periodic_tasks", sync_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)
         register_hook("periodic_tasks", _analysis_tasks)
 

@@ -1,4 +1,4 @@
-"""The libraries of a server as rows: which there are, what they are called, whether they changed."""
+"""The libraries of a server as rows: which there are, and what they are called."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from library.models import PlexSection, PlexServer
-from library.plex.client import PlexProblem
 from library.plex.facts import TYPE_OF_SECTION
 
 if TYPE_CHECKING:
-    from library.plex.client import PlexClient
+    from library.plex.client import PlexClient, PlexProblem
     from library.plex.facts import SectionFacts
 
 

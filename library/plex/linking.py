@@ -1,0 +1,221 @@
+"""Parts of Plex and files of folder libraries are brought together; stand-ins go when they can.
+
+A sync links what it writes. This module does it again later: after a scan that found a file, after
+another mapping, and takes everything apart again when a section or a server is switched off.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from library.models import (
+    FileState,
+    FileTag,
+    ItemFile,
+    Library,
+    LibraryKind,
+    MediaFile,
+    MediaItem,
+    PlexItem,
+    PlexPart,
+    PlexSection,
+)
+from library.plex.finding import PathFinder, link_signature
+from library.plex.plays import refresh_plays
+from library.plex.stand_ins import drop_unused, remove_files
+from library.totals import refresh_totals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from library.models import PlexServer
+
+log = logging.getLogger(__name__)
+_CHUNK: Final = 1_000
+_BUSY: Final = (FileState.QUEUED, FileState.PROCESSING)
+
+
+def link_after_sync(section: PlexSection, *, has_changed: bool) -> int:
+    """Link what mappings and scans made possible meanwhile; returns how many parts."""
+    linked = relink_section(section)
+    if has_changed or linked:
+        drop_unused(section)
+    return linked
+
+
+def relink_section(section: PlexSection, *, is_forced: bool = False) -> int:
+    """Look for the files of all parts that have none in a folder library.
+
+    Costs nothing while mappings, folder libraries and their scans are as they were.
+    """
+    signature = link_signature(section.server)
+    if signature == section.link_signature and not is_forced:
+        return 0
+    finder = PathFinder.load(section.server)
+    loose = PlexPart.objects.filter(plex_item__section=section, plex_item__missing_since=None)
+    loose = loose.filter(Q(file=None) | Q(file__library_id=section.library_id))
+    linked, last = 0, 0
+    while True:
+        rows = list(
+            loose.filter(pk__gt=last)
+            .order_by("pk")
+            .values_list("pk", "path", "file_id", "unmatched_reason")[:_CHUNK]
+        )
+        if not rows:
+            break
+        last = rows[-1][0]
+        linked += _link_chunk(finder, rows)
+    section.link_signature = signature
+    PlexSection.objects.filter(pk=section.pk).update(link_signature=signature)
+    return linked
+
+
+def _link_chunk(finder: PathFinder, rows: Sequence[tuple[int, str, int | None, str]]) -> int:
+    found = finder.find(row[1] for row in rows)
+    linked = {pk: file_id for pk, path, _old, _why in rows
+              if (file_id := found[path].file_id) is not None}  # fmt: skip
+    explained = [
+        PlexPart(pk=pk, unmatched_reason=found[path].reason)
+        for pk, path, _old, why in rows
+        if pk not in linked and found[path].reason != why
+    ]
+    orphaned = [pk for pk, _path, old, _why in rows if old is None and pk not in linked]
+    with transaction.atomic():
+        _join([(pk, old, linked[pk]) for pk, _path, old, _why in rows if pk in linked])
+        PlexPart.objects.bulk_update(explained, ["unmatched_reason"], batch_size=200)
+        _explain_files(rows, {row.pk: row.unmatched_reason for row in explained})
+        # Their file is gone (its library was removed): the next sync reads them again.
+        PlexItem.objects.filter(parts__in=orphaned).update(is_detailed=False)
+    return len(linked)
+
+
+def _explain_files(
+    rows: Sequence[tuple[int, str, int | None, str]], reasons: dict[int, str]
+) -> None:
+    files = {old: reasons[pk] for pk, _path, old, _why in rows if pk in reasons and old is not None}
+    stand_ins = [MediaFile(pk=pk, availability_reason=why) for pk, why in files.items()]
+    MediaFile.objects.bulk_update(stand_ins, ["availability_reason"], batch_size=200)
+
+
+def _join(pairs: Sequence[tuple[int, int | None, int]]) -> None:
+    """Give parts (pk, stand-in, file) their file; the stand-in's tags go over, then it goes."""
+    if not pairs:
+        return
+    parts = [PlexPart(pk=pk, file_id=file_id, unmatched_reason="") for pk, _old, file_id in pairs]
+    PlexPart.objects.bulk_update(parts, ["file", "unmatched_reason"], batch_size=200)
+    replaced = {old: file_id for _pk, old, file_id in pairs if old is not None and old != file_id}
+    tags = FileTag.objects.filter(file_id__in=replaced)
+    FileTag.objects.bulk_create(
+        [FileTag(file_id=replaced[row.file_id], tag_id=row.tag_id) for row in tags],
+        ignore_conflicts=True,
+    )
+    held = MediaFile.objects.filter(pk__in=replaced, state__in=_BUSY)
+    busy = set(held.values_list("pk", flat=True))
+    remove_files([pk for pk in replaced if pk not in busy])
+    _adopt_items([pk for pk, _old, _file in pairs])
+    refresh_plays(file_id for _pk, _old, file_id in pairs)
+
+
+def _adopt_items(parts: Sequence[int]) -> None:
+    """Plex's items belong to the items of the files that they have now, which get their guid."""
+    rows = PlexPart.objects.filter(pk__in=parts).values_list(
+        "plex_item_id", "plex_item__guid", "plex_item__season", "plex_item__episode", "file_id"
+    )
+    links: dict[int, list[tuple[int, int | None, int | None]]] = {}
+    wanted = {row[4] for row in rows if row[4] is not None}
+    names = ("file_id", "item_id", "item__season", "item__episode")
+    for file_id, item_id, season, episode in ItemFile.objects.filter(
+        file_id__in=wanted
+    ).values_list(*names):
+        links.setdefault(file_id, []).append((item_id, season, episode))
+    chosen: dict[int, int] = {}
+    guids: dict[int, str] = {}
+    for plex_item, guid, season, episode, file_id in rows:
+        options = links.get(file_id or 0, [])
+        same = [row for row in options if row[1:] == (season, episode)] or options
+        if same:
+            chosen[plex_item] = same[0][0]
+            guids[same[0][0]] = guid
+    PlexItem.objects.bulk_update(
+        [PlexItem(pk=pk, item_id=item) for pk, item in chosen.items()], ["item"], batch_size=200
+    )
+    MediaItem.objects.bulk_update(
+        [MediaItem(pk=pk, plex_guid=guid) for pk, guid in guids.items()],
+        ["plex_guid"],
+        batch_size=200,
+    )
+
+
+# ------------------------------------------------------------------------- taking apart
+
+
+def unlink_section(section: PlexSection) -> None:
+    """Forget what this section says of our files: plays, links, stand-ins. Its items stay.
+
+    Call it before a section is deleted or switched off; a sync links everything again.
+    """
+    parts = PlexPart.objects.filter(plex_item__section=section).exclude(file=None)
+    last = 0
+    while True:
+        chunk = list(parts.filter(pk__gt=last).order_by("pk").values_list("pk", "file_id")[:_CHUNK])
+        if not chunk:
+            break
+        last = chunk[-1][0]
+        with transaction.atomic():
+            PlexPart.objects.filter(pk__in=[pk for pk, _file in chunk]).update(
+                file=None, unmatched_reason=""
+            )
+            refresh_plays(file_id for _pk, file_id in chunk if file_id is not None)
+    PlexItem.objects.filter(section=section).update(is_detailed=False, item=None)
+    _drop_library(section.library)
+    PlexSection.objects.filter(pk=section.pk).update(
+        library=None, content_changed_at=0, scanned_at=0, swept_at=None, sync_cursor={},
+        link_signature="",
+    )  # fmt: skip
+
+
+def unlink_server(server: PlexServer) -> None:
+    """The same for all sections of a server: before it is removed or switched off."""
+    for section in PlexSection.objects.filter(server=server).select_related("library"):
+        unlink_section(section)
+
+
+def _drop_library(library: Library | None) -> None:
+    if library is None or library.kind != LibraryKind.PLEX:
+        return
+    files = MediaFile.objects.filter(library=library)
+    if files.filter(state__in=_BUSY).exists():
+        return  # looked at again by the periodic task
+    remove_files(list(files.values_list("pk", flat=True)))
+    library.delete()
+
+
+def tidy_links() -> None:
+    """Periodic: link what scans found, take apart what was switched off or removed."""
+    for section in PlexSection.objects.select_related("server", "library"):
+        if not (section.is_enabled and section.server.is_enabled):
+            if section.library is not None or _has_links(section):
+                unlink_section(section)
+        elif section.synced_at is not None and relink_section(section):
+            drop_unused(section)
+            if section.library_id is not None:
+                refresh_totals([section.library_id])
+    for library in Library.objects.filter(kind=LibraryKind.PLEX, plex_section=None):
+        _drop_library(library)  # its server was removed
+    _forget_plays_without_parts()
+
+
+def _has_links(section: PlexSection) -> bool:
+    return PlexPart.objects.filter(plex_item__section=section).exclude(file=None).exists()
+
+
+def _forget_plays_without_parts() -> None:
+    """Files of folder libraries that a removed server knew."""
+    if PlexPart.objects.exists():
+        return  # rows of a removed section were looked at before it went
+    stale = MediaFile.objects.filter(is_in_plex=True).values_list("pk", flat=True)[:_CHUNK]
+    refresh_plays(list(stale))

@@ -1,0 +1,48 @@
+"""How often the owner watched a film: kept on the file, because lists sort and filter by it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from library.models import MediaFile, PlexPart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+_CHUNK: Final = 500
+
+
+def refresh_plays(file_ids: Iterable[int]) -> int:
+    """Bring the Plex columns of these files up to date; returns how many changed.
+
+    The sum and the last of all items that a file belongs to; nothing else of a file is written,
+    for it may be in the hands of a job.
+    """
+    ids = sorted(set(file_ids))
+    return sum(_refresh(ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK))
+
+
+def _refresh(ids: list[int]) -> int:
+    counts: defaultdict[int, int] = defaultdict(int)
+    last: dict[int, datetime] = {}
+    parts = PlexPart.objects.filter(file_id__in=ids, plex_item__missing_since=None)
+    names = ("file_id", "plex_item_id", "plex_item__view_count", "plex_item__last_viewed_at")
+    # Distinct: two parts of one item may be the same file (plex.md, a glitch of its database).
+    seen = set()
+    for file_id, _item, count, viewed_at in parts.values_list(*names).distinct():
+        assert file_id is not None
+        seen.add(file_id)
+        counts[file_id] += count
+        if viewed_at and (file_id not in last or viewed_at > last[file_id]):
+            last[file_id] = viewed_at
+    rows = MediaFile.objects.filter(pk__in=ids).only("is_in_plex", "play_count", "last_played_at")
+    changed = []
+    for row in rows:
+        wanted = (row.pk in seen, counts[row.pk], last.get(row.pk))
+        if (row.is_in_plex, row.play_count, row.last_played_at) != wanted:
+            row.is_in_plex, row.play_count, row.last_played_at = wanted
+            changed.append(row)
+    MediaFile.objects.bulk_update(changed, ["is_in_plex", "play_count", "last_played_at"])
+    return len(changed)

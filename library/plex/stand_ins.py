@@ -1,0 +1,211 @@
+"""Rows for files that only Plex knows: in its section's own library, filled from its streams.
+
+They are listed, filtered and analysed as others; they are never opened, encoded or replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from library.file_records import (
+    NAME_COLUMNS,
+    PROBE_COLUMNS,
+    apply_name,
+    apply_path,
+    apply_probe,
+    probe_row,
+    save_probe_rows,
+)
+from library.models import (
+    Availability,
+    FileState,
+    ItemFile,
+    Library,
+    LibraryKind,
+    MediaFile,
+    PlexPart,
+)
+from library.scanning.identity import path_digest
+from library.scanning.items import drop_orphans, link_items
+from library.scanning.names import ParsedName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from library.models import PlexSection
+    from library.plex.facts import ItemFacts, PartFacts
+
+PROBER: Final = "plex"
+_SLASHES: Final = re.compile(r"[\\/]+")
+_COLUMNS: Final = (
+    *NAME_COLUMNS, *PROBE_COLUMNS, "size_bytes", "mtime_ns", "availability",
+    "availability_reason", "is_in_plex", "play_count", "last_played_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that nobody here has, and the items that it belongs to."""
+
+    part: PartFacts
+    items: tuple[ItemFacts, ...]
+    reason: str
+    # Episodes of the same file that other batches brought: (season, episode).
+    more_episodes: tuple[tuple[int | None, int | None], ...] = ()
+
+
+def library_of(section: PlexSection) -> Library:
+    """The section's own library, made when it is new."""
+    if section.library is not None:
+        return section.library
+    root = f"plex:{section.server.machine_id}/{section.key}"
+    raw = root.encode()
+    with transaction.atomic():
+        library, _is_new = Library.objects.get_or_create(
+            root_digest=path_digest(raw),
+            defaults={
+                "kind": LibraryKind.PLEX,
+                "name": _free_name(section),
+                "root": root,
+                "root_raw": raw,
+                "is_replace_allowed": False,
+                "is_watched": False,
+            },
+        )
+        section.library = library
+        section.save(update_fields=["library"])
+    return library
+
+
+def _free_name(section: PlexSection) -> str:
+    base = f"{section.title} ({section.server.name})"[:110]
+    number, name = 1, base
+    while Library.objects.filter(name__iexact=name).exists():
+        number += 1
+        name = f"{base} {number}"
+    return name
+
+
+def stand_in_path(path: str, locations: Sequence[str]) -> bytes:
+    """Below the section's folder, with slashes: what lists show."""
+    for location in sorted(locations, key=len, reverse=True):
+        if location and path.startswith(location) and path[len(location) : len(location) + 1]:
+            rest = path[len(location) :]
+            if location[-1] in "\\/" or rest[0] in "\\/":
+                path = rest
+                break
+    return _SLASHES.sub("/", path).strip("/").encode("utf-8", "replace") or b"?"
+
+
+def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, MediaFile]:
+    """Make or refresh the rows; returns them by Plex's path. In the caller's transaction."""
+    library = library_of(section)
+    rows: dict[str, MediaFile] = {}
+    by_path: dict[str, str] = {}
+    named: dict[str, ParsedName] = {}
+    chosen: dict[str, Wanted] = {}
+    for one in wanted:
+        row = MediaFile(library=library)
+        apply_path(row, stand_in_path(one.part.path, section.locations))
+        by_path[one.part.path] = row.path_digest
+        name = _name(one)
+        _fill(row, one, name)
+        rows[row.path_digest], named[row.path_digest] = row, name
+        chosen[row.path_digest] = one
+    saved = MediaFile.objects.bulk_create(
+        list(rows.values()),
+        update_conflicts=True,
+        unique_fields=["library", "path_digest"],
+        update_fields=list(_COLUMNS),
+    )
+    probes = []
+    for row in saved:
+        info = chosen[row.path_digest].part.info
+        if info is not None:
+            probe = probe_row(row, info)
+            probe.prober_version = PROBER
+            probes.append(probe)
+    save_probe_rows(probes)
+    link_items(library.pk, [(row, named[row.path_digest]) for row in saved])
+    return {path: rows[digest] for path, digest in by_path.items()}
+
+
+def _name(one: Wanted) -> ParsedName:
+    first = one.items[0]
+    if first.type != "episode":
+        return ParsedName(
+            "movie", first.title or "?", first.year, edition=first.edition, part=one.part.index
+        )
+    numbers = [(item.season, item.episode) for item in one.items]
+    episodes = sorted(
+        {number for _season, number in [*numbers, *one.more_episodes] if number is not None}
+    )
+    return ParsedName(
+        "episode",
+        first.title,
+        None,
+        show_title=first.show_title or "?",
+        season=first.season,
+        episodes=tuple(episodes),
+        air_date="" if episodes else first.rating_key,
+        part=one.part.index,
+    )
+
+
+def _fill(row: MediaFile, one: Wanted, name: ParsedName) -> None:
+    part = one.part
+    if part.info is not None:
+        apply_probe(row, part.info)
+    else:
+        row.container = part.container
+    apply_name(row, name)
+    row.size_bytes = part.size_bytes
+    row.mtime_ns = int(part.changestamp) * 10**9 if _is_time(part.changestamp) else 0
+    row.availability, row.availability_reason = Availability.UNREACHABLE, one.reason
+    row.is_in_plex = True
+    row.play_count, row.last_played_at = plays(one.items)
+    row.added_at = min(
+        (item.added_at for item in one.items if item.added_at), default=timezone.now()
+    )
+
+
+def _is_time(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 + 1
+
+
+def plays(items: Iterable[ItemFacts]) -> tuple[int, datetime | None]:
+    """Plays of all items of a file together, and the last of them."""
+    count, last = 0, None
+    for item in items:
+        count += item.view_count
+        if item.last_viewed_at and (last is None or item.last_viewed_at > last):
+            last = item.last_viewed_at
+    return count, last
+
+
+def drop_unused(section: PlexSection) -> int:
+    """Remove stand-ins that no part names any more. Those that a job owns stay."""
+    if section.library_id is None:
+        return 0
+    used = PlexPart.objects.exclude(file=None).values("file_id")
+    unused = MediaFile.objects.filter(library_id=section.library_id).exclude(pk__in=used)
+    unused = unused.exclude(state__in=(FileState.QUEUED, FileState.PROCESSING))
+    return remove_files(list(unused.values_list("pk", flat=True)))
+
+
+def remove_files(ids: Sequence[int]) -> int:
+    """Delete rows of stand-ins, and the items that have no file then."""
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        with transaction.atomic():
+            links = ItemFile.objects.filter(file_id__in=chunk)
+            items = list(links.values_list("item_id", flat=True))
+            MediaFile.objects.filter(pk__in=chunk).delete()
+            drop_orphans(items)
+    return len(ids)

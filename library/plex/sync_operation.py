@@ -1,0 +1,160 @@
+"""Syncs as operations: by hand, by webhook, by the clock."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils import timezone
+
+from library.models import PlexSection
+from library.plex.client import PlexProblem, client_for
+from library.plex.linking import tidy_links
+from library.plex.sections import note_contact
+from library.plex.sync import SyncProblem, sync_section
+from library.plex.sync_losses import LossesRefused
+from mediaflow.base.audit import record_audit
+from mediaflow.base.models import Operation, OperationStatus
+from mediaflow.base.operations import OperationProblem, start_operation
+from mediaflow.base.periodic import PeriodicTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from library.models import PlexServer
+    from mediaflow.accounts.models import User
+    from mediaflow.base.operations import OperationContext
+
+log = logging.getLogger(__name__)
+SYNC: Final = "plex_sync"
+CHECK_INTERVAL_S: Final = 60
+_WORDS: Final = {
+    "added": "new", "changed": "changed", "followed": "made anew by Plex", "missing": "gone",
+    "plays": "with other plays", "linked_later": "found in folder libraries",
+}  # fmt: skip
+
+
+def start_sync(
+    *,
+    section: PlexSection,
+    actor: User | None = None,
+    is_full: bool = False,
+    accept_losses: bool = False,
+) -> Operation:
+    """Queue a sync of one section; the one that waits or runs already when there is one.
+
+    `is_full` reads all details again. `accept_losses`: a person says that what is gone is right.
+    """
+    if accept_losses:
+        record_audit("plex.accept_losses", actor=actor, subject=section.title)
+    return start_operation(
+        kind=SYNC,
+        title=f"Sync {section.title} of {section.server.name}",
+        args={"section": section.pk, "is_full": is_full, "accept_losses": accept_losses},
+        lock_key=_lock_key(section),
+        unit="items",
+        actor=actor,
+    )
+
+
+def start_server_sync(
+    *, server: PlexServer, actor: User | None = None, is_full: bool = False
+) -> list[Operation]:
+    """The same for all enabled sections of a server."""
+    sections = PlexSection.objects.filter(server=server, is_enabled=True).select_related("server")
+    return [start_sync(section=row, actor=actor, is_full=is_full) for row in sections]
+
+
+def active_sync(section: PlexSection) -> Operation | None:
+    """The sync of this section that waits or runs."""
+    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
+    return Operation.objects.filter(lock_key=_lock_key(section), status__in=active).first()
+
+
+def _lock_key(section: PlexSection) -> str:
+    return f"{SYNC}:{section.pk}"
+
+
+def run_sync(context: OperationContext) -> None:
+    """Handler of operations of kind "plex_sync"."""
+    rows = PlexSection.objects.select_related("server", "library")
+    section = rows.filter(pk=context.args["section"]).first()
+    if section is None:
+        raise OperationProblem("The section was removed.")
+    if not (section.is_enabled and section.server.is_enabled):
+        raise OperationProblem(f"{section.title} of {section.server.name} is switched off.")
+    summary = _synced(section, context)
+    context.set_result(summary)
+    total = section.item_count
+    context.report(total, total, message=sync_in_words(summary, total))
+
+
+def _synced(section: PlexSection, context: OperationContext) -> dict[str, Any]:
+    try:
+        with client_for(section.server) as client:
+            summary = sync_section(
+                section,
+                client,
+                report=context.report,
+                checkpoint=context.checkpoint,
+                is_full=context.args.get("is_full", False),
+                accept_losses=context.args.get("accept_losses", False),
+            )
+    except PlexProblem as problem:
+        note_contact(section.server, problem)
+        raise _failed(section, problem.text) from problem
+    except (SyncProblem, LossesRefused) as problem:
+        raise _failed(section, str(problem)) from problem
+    note_contact(section.server)
+    return summary
+
+
+def _failed(section: PlexSection, words: str) -> OperationProblem:
+    PlexSection.objects.filter(pk=section.pk).update(error=words[:500])
+    return OperationProblem(words)
+
+
+def sync_in_words(summary: dict[str, Any], items: int) -> str:
+    """A sync's outcome in one sentence."""
+    parts = [f"{summary[key]:,} {word}" for key, word in _WORDS.items() if summary.get(key)]
+    return f"{items:,} items: {', '.join(parts) or 'nothing changed'}."
+
+
+# ------------------------------------------------------------------------- by the clock
+
+
+def due_sections(now: datetime) -> list[PlexSection]:
+    """Enabled sections whose next sync is due and that are not being synced.
+
+    A dead token is not tried again; a person signs in first.
+    """
+    rows = PlexSection.objects.filter(
+        is_enabled=True, server__is_enabled=True, server__is_token_dead=False,
+        server__sync_interval_s__gt=0,
+    ).select_related("server")  # fmt: skip
+    return [row for row in rows if _is_due(row, now) and active_sync(row) is None]
+
+
+def _is_due(section: PlexSection, now: datetime) -> bool:
+    last = Operation.objects.filter(kind=SYNC, lock_key=_lock_key(section)).order_by("-id").first()
+    moments = [moment for moment in (section.synced_at, last and last.finished_at) if moment]
+    if not moments:
+        return True
+    since = now - max(moments)
+    return since < timedelta(0) or since >= timedelta(seconds=section.server.sync_interval_s)
+
+
+def start_due_syncs() -> None:
+    """Queue a sync for each due section. Safe to run twice."""
+    for section in due_sections(timezone.now()):
+        start_sync(section=section)
+
+
+def periodic_tasks() -> Iterable[PeriodicTask]:
+    """For the hook `periodic_tasks`."""
+    return [
+        PeriodicTask("library.plex.syncs", CHECK_INTERVAL_S, start_due_syncs),
+        PeriodicTask("library.plex.links", CHECK_INTERVAL_S, tidy_links),
+    ]
