@@ -14,11 +14,12 @@ class LibraryConfig(AppConfig):
     verbose_name = "Library"
 
     def ready(self) -> None:
-        from library.analysis import figures
+        from library.analysis import figures, services
         from library.listing.bulk import OPERATION_KIND, run_bulk_change
         from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
         from library.plex.looking import LOOK_KIND, run_look
+        from library.plex.mapping_test import MAPPING_TEST_KIND, run_mapping_test
         from library.plex.sync_operation import SYNC, run_sync
         from library.plex.sync_operation import periodic_tasks as sync_tasks
         from library.scanning.rechecks import RECHECK_KIND, run_recheck
@@ -36,20 +37,24 @@ class LibraryConfig(AppConfig):
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
         register_operation(LOOK_KIND, run_look)
+        register_operation(MAPPING_TEST_KIND, run_mapping_test)
         register_operation(SYNC, run_sync)
         register_hook("periodic_tasks", periodic_tasks)
         register_hook("periodic_tasks", webhook_tasks)
         register_hook("periodic_tasks", sync_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)
+        register_operation(services.ANALYZE, services.run_analysis_operation)
         register_hook("periodic_tasks", _analysis_tasks)
 
 
 def _analysis_tasks() -> "Iterable[PeriodicTask]":
     from library.analysis.decisions import wake_snoozed
     from library.analysis.figures import count_when_due
+    from library.analysis.services import start_due_analysis
     from mediaflow.base.periodic import PeriodicTask
 
     return [
         PeriodicTask("storage_figures", 300, count_when_due),
         PeriodicTask("snoozed", 300, wake_snoozed),
+        PeriodicTask("analysis", 600, start_due_analysis),
     ]

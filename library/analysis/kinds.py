@@ -20,6 +20,9 @@ from library.analysis.analysers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from library.analysis.findings import Look
     from library.analysis.kind import AnalysisKind
     from library.models import Recommendation
 
@@ -29,6 +32,10 @@ _MODULES: Final = (
 )
 KINDS: Final[dict[str, AnalysisKind]] = {
     module.KIND.slug: module.KIND for module in sorted(_MODULES, key=lambda m: m.KIND.order)
+}
+# Who finds them; in an order in which some read what others have found.
+ANALYSERS: Final[dict[str, Callable[[Look], int]]] = {
+    module.KIND.slug: module.find for module in _MODULES
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
+from django.utils import timezone
 
 from library.analysis.analysers import batch, codec
 from library.models import (
@@ -16,16 +18,21 @@ from library.models import (
     RecommendationState,
 )
 from mediaflow.base.audit import record_audit
-from mediaflow.base.operations import start_operation
+from mediaflow.base.operations import OperationProblem, start_operation
+from mediaflow.base.settings_store import get_setting
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import QuerySet
 
     from mediaflow.base.models import Operation
+    from mediaflow.base.operations import OperationContext
 
 ANALYZE: Final = "analyze"
-BY_HAND: Final = "by hand"
+BY_HAND, BY_SCHEDULE, BY_SCAN = "by hand", "schedule", "scan"
+SCHEDULES: Final = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
 
 
 def start_analysis(
@@ -47,6 +54,47 @@ def start_analysis(
         unit="steps",
         actor=actor,
     )
+
+
+def start_due_analysis(now: datetime | None = None) -> Operation | None:
+    """Periodic: an analysis of all libraries, where the last one is as old as the settings say."""
+    interval = SCHEDULES.get(get_setting("insights_schedule"))
+    if interval is None or not Library.objects.filter(is_enabled=True).exists():
+        return None
+    moment = now or timezone.now()
+    last = AnalysisRun.objects.filter(library=None).order_by("-id").first()
+    # A clock that went back is no reason to wait for years.
+    if last is not None and timedelta(0) <= moment - last.started_at < interval:
+        return None
+    return start_analysis(trigger=BY_SCHEDULE)
+
+
+def start_after_scan(library: Library, *, has_changed: bool) -> Operation | None:
+    """A scan has ended: look at the library again where it found a change, if that is wanted."""
+    if not has_changed or not get_setting("insights_after_scan"):
+        return None
+    return start_analysis(library, trigger=BY_SCAN)
+
+
+def run_analysis_operation(context: OperationContext) -> None:
+    """Handler of operations of kind "analyze". Safe to run twice: the second does the rest."""
+    from library.analysis.run import run_analysis
+
+    library = None
+    if (library_id := context.args.get("library")) is not None:
+        library = Library.objects.filter(pk=library_id).first()
+        if library is None:
+            raise OperationProblem("The library was removed.")
+    run = run_analysis(
+        library,
+        trigger=context.args.get("trigger", BY_HAND),
+        report=context.report,
+        checkpoint=context.checkpoint,
+    )
+    context.set_result({"run": run.pk})
+    found = sum(changes["open"] for changes in run.by_kind.values())
+    text = f"{run.item_count:,} films: {found:,} recommendations."
+    context.report(1, 1, message=text)
 
 
 def latest_run() -> AnalysisRun | None:

@@ -69,9 +69,11 @@ class AnalysisFinding(models.Model):
     file_id = models.BigIntegerField(null=True)
     group_key = models.CharField(max_length=200, default="")
     member_count = models.PositiveIntegerField(default=1)
-    severity = models.PositiveSmallIntegerField()
-    confidence_pct = models.PositiveSmallIntegerField()
-    priority = models.PositiveSmallIntegerField()
+    # 0 in one of these two: `library.analysis.scoring` says, by savings and basis.
+    severity = models.PositiveSmallIntegerField(default=0)
+    confidence_pct = models.PositiveSmallIntegerField(default=0)
+    weight_pct = models.PositiveSmallIntegerField(default=100)  # of the priority
+    size_bytes = models.BigIntegerField(default=0)  # of what the savings are a share of
     savings_bytes = models.BigIntegerField(default=0)
     savings_low_bytes = models.BigIntegerField(default=0)
     savings_high_bytes = models.BigIntegerField(default=0)
@@ -84,3 +86,30 @@ class AnalysisFinding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.file_id or self.group_key}"
+
+
+class AnalysisVersion(models.Model):
+    """One file of a film that may be there more than once; `key` is the film and its edition."""
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.CharField(max_length=200)
+    file_id = models.BigIntegerField()
+    library_id = models.BigIntegerField()
+    versions = models.PositiveIntegerField()  # of this film
+    place = models.PositiveIntegerField()  # among them, 1 the best
+    title = models.CharField(max_length=500)
+    year = models.PositiveSmallIntegerField(null=True)
+    edition = models.CharField(max_length=120)
+    size_bytes = models.BigIntegerField()
+    duration_ms = models.BigIntegerField()
+    bit_rate_kbps = models.BigIntegerField()
+    video_codec = models.CharField(max_length=20)
+    resolution = models.PositiveSmallIntegerField()
+    hdr = models.CharField(max_length=12)
+
+    class Meta:
+        managed = False
+        db_table = "analysis_version"
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.file_id}"

@@ -5,6 +5,7 @@
 | `film_panels` | `(request, file)` | `FilmPanel`, or None for nothing |
 | `bulk_actions` | `(user)` | `BulkAction`, or None where the user may not |
 | `savings_estimator` | `(files, preset_slug)` | `SavingsEstimate` by file id |
+| `savings_expression` | `(preset_slug)` | `SavingsExpression`, or None without such a preset |
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from mediaflow.base.hooks import hooked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from django.db.models import Model
+    from django.db.models.expressions import Combinable
     from django.http import HttpRequest
 
     from mediaflow.accounts.models import User
@@ -33,6 +35,30 @@ class SavingsEstimate:
     high: int
     basis: str  # "sampled", "learned" or "rule"
     text: str = ""  # one sentence: where the figure comes from
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBytes:
+    """What a film would save, as expressions of the database. Where `expected` is 0 it would not
+    get smaller (enough), and the others mean nothing."""
+
+    expected: Combinable
+    low: Combinable
+    high: Combinable
+    basis: Combinable  # "learned", "rule", "bitrate" or "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class SavingsExpression:
+    """The same estimate as `savings_estimator`, for a million films in one statement.
+
+    `parts` are the costly half, over the columns of MediaFile: annotate or store each as
+    `<prefix><name>`. `finish(prefix)` is the cheap half: it needs these, and the columns
+    `size_bytes`, `video_codec` and `resolution` of the same row.
+    """
+
+    parts: Mapping[str, Combinable]
+    finish: Callable[[str], SavedBytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +122,12 @@ def estimate_savings(
     for callee in hooked("savings_estimator"):
         estimates.update(callee(files, preset_slug))
     return estimates
+
+
+def savings_expression(preset_slug: str) -> SavingsExpression | None:
+    """What a preset would save, for statements over many films; None where nobody can say."""
+    found = (callee(preset_slug) for callee in hooked("savings_expression"))
+    return next((expression for expression in found if expression is not None), None)
 
 
 def total_savings(estimates: Iterable[SavingsEstimate]) -> SavingsEstimate | None:

@@ -2,8 +2,12 @@
 
 Names and signatures (docs/architecture.md):
 `film_panels(request, file) -> Panel`, `bulk_actions(user) -> BulkAction`,
-`savings_estimator(files, preset) -> Estimate`, `file_swapped(replacement_id)`,
+`savings_estimator(files, preset) -> Estimate`,
+`savings_expression(preset) -> mediaflow.base.film_hooks.SavingsExpression`,
+`file_swapped(replacement_id)`,
 `before_original_leaves(replacement_id, deadline_s) -> bool`, `slot_provider() -> SlotProvider`,
+`film_in_use(file_id, deadline_s) -> str` (why it is not to be swapped now; "" when it may be),
+`before_swap(replacement_id, deadline_s)` (before a swap or an undo touches anything),
 `periodic_tasks() -> Iterable[mediaflow.base.periodic.PeriodicTask]`,
 `leased_rows() -> mediaflow.base.leases.LeasedRows`.
 """
@@ -21,8 +25,11 @@ HOOK_NAMES = frozenset(
         "film_panels",
         "bulk_actions",
         "savings_estimator",
+        "savings_expression",
         "file_swapped",
         "before_original_leaves",
+        "before_swap",
+        "film_in_use",
         "slot_provider",
         "nav_counts",
         "doctor_checks",

@@ -5,12 +5,13 @@ Environment variables say where MediaFlow lives (mediaflow/base/env.py); these s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hours import HoursProblem, parse_hours, split_hours
+from mediaflow.base.insight_settings import INSIGHT_SETTINGS
 from mediaflow.base.models import Setting
+from mediaflow.base.setting_definition import SettingDefinition
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -26,24 +27,6 @@ class SettingProblem(ValueError):
         super().__init__(f"{field}: {text}")
         self.field = field
         self.text = text
-
-
-@dataclass(frozen=True, slots=True)
-class SettingDefinition:
-    """One setting. `kind` is bool, int, str, hours or choice; `unit` is shown beside the field."""
-
-    key: str
-    kind: str
-    default: Any
-    label: str
-    help: str
-    group: str = "general"
-    low: int = 0
-    high: int = 0
-    choices: tuple[tuple[str, str], ...] = ()
-    unit: str = ""
-    is_optional: bool = False  # None is a value of its own
-    is_shown: bool = True  # False: set by actions, not on the settings page
 
 
 _ALL: Final = (
@@ -255,6 +238,7 @@ _ALL: Final = (
         high=_MAX_BYTES,
         unit="bytes",
     ),
+    *INSIGHT_SETTINGS,
 )
 DEFINITIONS: Final[dict[str, SettingDefinition]] = {d.key: d for d in _ALL}
 
@@ -308,6 +292,8 @@ def parse_setting(key: str, value: object) -> Any:
             return _parse_choice(definition, value)
         case "hours":
             return _parse_hours(definition, value)
+        case "languages":
+            return _parse_languages(definition, value)
         case _:
             return _parse_text(definition, value)
 
@@ -352,6 +338,15 @@ def _parse_hours(definition: SettingDefinition, value: object) -> str:
     except HoursProblem as problem:
         raise SettingProblem(definition.key, f"cannot be read: {problem}") from None
     return text
+
+
+def _parse_languages(definition: SettingDefinition, value: object) -> str:
+    """ "eng,deu", whatever stood between the codes."""
+    codes = _parse_text(definition, value).lower().replace(",", " ").split()
+    if not all(len(code) == 3 and code.isascii() and code.isalpha() for code in codes):
+        text = "must be codes of three letters with commas between, such as eng,deu."
+        raise SettingProblem(definition.key, text)
+    return ",".join(dict.fromkeys(codes))
 
 
 def _parse_text(definition: SettingDefinition, value: object) -> str:

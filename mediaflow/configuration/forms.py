@@ -18,7 +18,7 @@ from mediaflow.base.settings_store import (
 
 if TYPE_CHECKING:
     from mediaflow.accounts.models import User
-    from mediaflow.base.settings_store import SettingDefinition
+    from mediaflow.base.setting_definition import SettingDefinition
 
 GROUP_LABELS = {
     "queue": "Queue",
@@ -27,6 +27,7 @@ GROUP_LABELS = {
     "disk": "Disks",
     "machine": "This machine",
     "library": "Libraries",
+    "insights": "Insights",
     "general": "General",
 }
 GIB = 1024**3

@@ -67,6 +67,10 @@ class LearnedRatios:
                 part = key[:depth]
                 self._groups[part] = self._groups.get(part, Tally()).plus(tally)
 
+    def groups(self) -> Iterable[tuple[str | int, ...]]:
+        """The keys of all groups of all depths."""
+        return self._groups.keys()
+
     def lesson(
         self, levels: Sequence[tuple[str | int, ...]], *, rule_spread: float
     ) -> Lesson | None:

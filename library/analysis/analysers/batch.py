@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, CharField, F, Value, When
+from django.db.models import Case, CharField, Count, F, Max, Sum, Value, When
 from django.db.models.functions import Cast, Concat, Left
 
+from library.analysis.analysers import codec
+from library.analysis.findings import Finding, add_groups, found_by
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words
 from library.listing.labels import container_label, resolution_label, video_codec_label
+from library.models import Recommendation, RecommendationState
+from mediaflow.base.film_hooks import SavedBytes
 
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
 
-    from library.models import Recommendation
+    from library.analysis.findings import Look
 
 # A show's name may be longer than a key.
 _SHOW_LENGTH = 120
@@ -79,3 +83,43 @@ KIND = AnalysisKind(
     preset="balanced",
     is_group=True,
 )
+
+
+def find(look: Look) -> int:
+    """Of the films whose codec is worth changing; those that somebody decided of are left out."""
+    saved = look.savings.of(KIND.preset)
+    decided = Recommendation.objects.filter(kind=codec.KIND.slug, file__isnull=False).exclude(
+        state__in=(RecommendationState.OPEN, RecommendationState.GONE)
+    )
+    groups = (
+        look.free_films.filter(pk__in=found_by(codec.KIND))
+        .exclude(pk__in=decided.values("file_id"))
+        .order_by()
+        .annotate(key=group_key(), saved=saved.expected, low=saved.low, high=saved.high)
+        .annotate(how=saved.basis)
+        .values("key")
+        .annotate(films=Count("pk"))
+        .filter(films__gte=look.settings["insights_batch_films"])
+        .order_by("key")
+    )
+    whole = SavedBytes(Sum("saved"), Sum("low"), Sum("high"), _weakest())
+    columns: dict[str, Any] = {
+        "library_id": Max("library_id"),
+        "group_key": F("key"),
+        "member_count": F("films"),
+        "size_bytes": Sum("size_bytes"),
+    }
+    figures: dict[str, Any] = {
+        "codec": Max("video_codec"),
+        "resolution": Max("resolution"),
+        "container": Max("container"),
+        "show": Max("show_title"),
+        "season": Max("season"),
+        "bytes": Sum("size_bytes"),
+    }
+    return add_groups(KIND, groups, Finding(saved=whole, figures=figures), columns)
+
+
+def _weakest() -> Combinable:
+    """The basis of most doubt: the names happen to fall in that order but for one."""
+    return Max("how")

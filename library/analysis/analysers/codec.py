@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from django.db.models import BigIntegerField, Case, Q, Value, When
+
+from library.analysis.findings import Finding, add_films, worth_it
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, rate
 
 if TYPE_CHECKING:
+    from library.analysis.findings import Look
     from library.models import Recommendation
+
+# Intermediate codecs (ProRes, FFV1, DV) are not among them: who has those, means it.
+OLD_CODECS: Final = (
+    *("mpeg1video", "mpeg2video", "vc1", "wmv1", "wmv2", "wmv3", "mpeg4", "msmpeg4v1"),
+    *("msmpeg4v2", "msmpeg4v3", "h263", "flv1", "vp6f", "theora", "rv30", "rv40", "vp8"),
+)
+# Per cent of the rate that is enough at 1080p (a setting), by lines.
+ENOUGH_PCT: Final = {4320: 600, 2160: 300, 1440: 160, 1080: 100, 720: 50, 576: 30}
+ENOUGH_OTHERWISE_PCT: Final = 25
 
 
 def sentence(found: Recommendation) -> str:
@@ -29,3 +42,22 @@ KIND = AnalysisKind(
     sentence=sentence,
     preset="balanced",
 )
+
+
+def find(look: Look) -> int:
+    saved = look.savings.of(KIND.preset)
+    enough = _enough_kbps(look.settings["insights_h264_kbps"])
+    films = look.free_films.filter(
+        Q(video_codec__in=OLD_CODECS) | Q(video_codec="h264", bit_rate_kbps__gt=enough)
+    ).filter(worth_it(saved, look.settings))
+    figures = {"enough_kbps": Case(When(video_codec="h264", then=enough), default=Value(0))}
+    return add_films(KIND, films, Finding(saved=saved, figures=figures))
+
+
+def _enough_kbps(at_1080: int) -> Case:
+    whens = [
+        When(resolution=lines, then=Value(at_1080 * pct // 100))
+        for lines, pct in ENOUGH_PCT.items()
+    ]
+    otherwise = Value(at_1080 * ENOUGH_OTHERWISE_PCT // 100)
+    return Case(*whens, default=otherwise, output_field=BigIntegerField())

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    Sum,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import MD5, Concat, Left, Length, Lower, RowNumber
+from django.db.models.lookups import LessThanOrEqual
+
+from library.analysis.findings import Finding, add_groups
 from library.analysis.kind import AnalysisKind
+from library.analysis.scratch import fill
 from library.analysis.wording import rate, sized
 from library.listing.labels import HDR_KINDS, resolution_label, video_codec_label
+from library.models import (
+    AnalysisVersion,
+    Availability,
+    FileKind,
+    FileState,
+    ItemFile,
+    ItemKind,
+    Library,
+    MediaItem,
+)
+from mediaflow.base.film_hooks import SavedBytes
 from mediaflow.templatetags._text import span
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from library.analysis.findings import Look
     from library.models import Recommendation
 
 # Lengths that differ by more may be another cut: said in the sentence, and the confidence is low.
-CUT_GAP_MS = 120_000
+CUT_GAP_MS: Final = 120_000
+SAME_PCT, NO_YEAR_PCT, OTHER_CUT_PCT = 85, 60, 40
 
 
 def sentence(found: Recommendation) -> str:
@@ -57,3 +93,125 @@ KIND = AnalysisKind(
     severity_words=("Have a look", "Worth a look", "Takes much space"),
     is_group=True,
 )
+
+
+def find(look: Look) -> int:
+    """Across all libraries in use, whatever the run is about: the other version may be in any."""
+    _fill_versions()
+    several = AnalysisVersion.objects.filter(versions__gt=1)
+    groups = several.order_by().values("key").annotate(files=Count("pk")).order_by("key")
+    spare = Sum("size_bytes") - _of_best("size_bytes")
+    gap = Max("duration_ms") - Min("duration_ms")
+    saved = SavedBytes(spare, spare, spare, Value("counted"))
+    confidence = Case(
+        When(length_gap__gt=CUT_GAP_MS, then=Value(OTHER_CUT_PCT)),
+        When(first_year=None, then=Value(NO_YEAR_PCT)),
+        default=Value(SAME_PCT),
+        output_field=BigIntegerField(),
+    )
+    figures: dict[str, Any] = {
+        "title": _of_best("title"),
+        "year": Max("year"),
+        "edition": _of_best("edition"),
+        "files": F("files"),
+        "bytes": Sum("size_bytes"),
+        "length_gap_ms": gap,
+        "best_bytes": _of_best("size_bytes"),
+        "best_resolution": _of_best("resolution"),
+        "best_codec": _of_best("video_codec"),
+        "best_hdr": _of_best("hdr"),
+        "best_kbps": _of_best("bit_rate_kbps"),
+    }
+    columns: dict[str, Any] = {
+        "library_id": Min("library_id"),
+        "group_key": F("key"),
+        "member_count": F("files"),
+        "size_bytes": Sum("size_bytes"),
+    }
+    groups = groups.annotate(length_gap=gap, first_year=Max("year"))
+    finding = Finding(confidence_pct=confidence, weight_pct=80, saved=saved, figures=figures)
+    return add_groups(KIND, groups, finding, columns)
+
+
+def _fill_versions() -> None:
+    """Every file of a film that has several, with its place among them."""
+    key = _key()
+    ranked = Window(
+        RowNumber(),
+        partition_by=[key],
+        order_by=[
+            F("file__resolution").desc(),
+            Case(When(file__hdr__in=("", "sdr"), then=Value(0)), default=Value(1)).desc(),
+            F("file__bit_rate_kbps").desc(),
+            F("file_id").asc(),
+        ],
+    )
+    columns: dict[str, Any] = {
+        "key": key,
+        "file_id": F("file_id"),
+        "library_id": F("file__library_id"),
+        "versions": Window(Count("pk"), partition_by=[key]),
+        "place": ranked,
+        "title": F("item__title"),
+        "year": F("item__year"),
+        "edition": F("edition"),
+        "size_bytes": F("file__size_bytes"),
+        "duration_ms": F("file__duration_ms"),
+        "bit_rate_kbps": F("file__bit_rate_kbps"),
+        "video_codec": F("file__video_codec"),
+        "resolution": F("file__resolution"),
+        "hdr": F("file__hdr"),
+    }
+    fill(AnalysisVersion, _files_of_films(), columns)
+
+
+def _files_of_films() -> QuerySet[ItemFile]:
+    """Whole films: of a file of several episodes or a film in parts nothing can be said."""
+    others = ItemFile.objects.filter(file_id=OuterRef("file_id")).exclude(pk=OuterRef("pk"))
+    in_use = list(Library.objects.filter(is_enabled=True).values_list("pk", flat=True))
+    return ItemFile.objects.filter(
+        ~Exists(others),
+        part_index=0,
+        item__kind__in=(ItemKind.MOVIE, ItemKind.EPISODE),
+        file__kind=FileKind.VIDEO,
+        file__removed_from_list_at=None,
+        file__library_id__in=in_use,
+        file__availability=Availability.PRESENT,
+        # What waits or was made here beside the film is no accident.
+        file__state__in=(FileState.NEW, FileState.FAILED),
+        file__mediaflow_tag="",
+    )
+
+
+def _key() -> Concat:
+    """One film: its name and year, or what Plex calls it where names differ; and its edition.
+
+    Names of more than a key's length are told apart by their digest.
+    """
+    name = Case(
+        When(item__plex_guid__in=_guids_of_several_names(), then=F("item__plex_guid")),
+        default=F("item__identity_key"),
+        output_field=CharField(),
+    )
+    short = Case(
+        When(_is_short(), then=name),
+        default=Concat(Left("item__identity_key", 100), Value("|"), MD5("item__identity_key")),
+        output_field=CharField(),
+    )
+    return Concat(short, Value("|"), Left(Lower("edition"), 40), output_field=CharField())
+
+
+def _is_short() -> Q:
+    return Q(LessThanOrEqual(Length("item__identity_key"), Value(150)))
+
+
+def _guids_of_several_names() -> QuerySet[MediaItem, Any]:
+    """Plex's own and its agents' identities; `local:` ones name one file."""
+    known = MediaItem.objects.exclude(plex_guid="").exclude(plex_guid__startswith="local:")
+    known = known.exclude(plex_guid__contains=".none:")
+    names = known.order_by().values("plex_guid").annotate(n=Count("identity_key", distinct=True))
+    return names.filter(n__gt=1).values("plex_guid")
+
+
+def _of_best(column: str) -> Max:
+    return Max(Case(When(place=1, then=F(column))))

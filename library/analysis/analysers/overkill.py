@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from django.db.models import Q
+
+from library.analysis.findings import Finding, add_films, days_ago, worth_it
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, plays_words
 
 if TYPE_CHECKING:
+    from library.analysis.findings import Look
     from library.models import Recommendation
+
+FOUR_K: Final = 2160
 
 
 def sentence(found: Recommendation) -> str:
@@ -28,3 +34,17 @@ KIND = AnalysisKind(
     sentence=sentence,
     preset="storage-saver",
 )
+
+
+def find(look: Look) -> int:
+    """Only where plays are known: a film that Plex does not list may be watched every day."""
+    settings = look.settings
+    saved = look.savings.of(KIND.preset)
+    films = look.free_films.filter(
+        Q(resolution__gte=FOUR_K) | Q(bit_rate_kbps__gte=settings["insights_overkill_kbps"]),
+        worth_it(saved, settings),
+        is_in_plex=True,
+        play_count__lte=settings["insights_overkill_plays"],
+        idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
+    )
+    return add_films(KIND, films, Finding(saved=saved, weight_pct=90))

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
 
+from django.db.models import BigIntegerField, Case, Count, F, Q, Value, When
+from django.db.models.lookups import LessThan
+
+from library.analysis.findings import Finding, add_films
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import picture_words, rate
 from library.listing.labels import resolution_label, video_codec_label
 
 if TYPE_CHECKING:
-    from library.models import Recommendation
+    from collections.abc import Iterable, Mapping
+
+    from django.db.models import QuerySet
+    from django.db.models.expressions import Combinable
+
+    from library.analysis.findings import Look
+    from library.models import AnalysisFact, Recommendation
+
+# What a bit of each codec is worth in H.264, in per cent: films of all codecs are compared.
+WORTH_PCT: Final = {
+    "av1": 200, "vvc": 220, "hevc": 160, "vp9": 150, "h264": 100, "vc1": 85, "mpeg4": 70,
+    "mpeg2video": 50, "mpeg1video": 40,
+}  # fmt: skip
+WORTH_OTHERWISE_PCT: Final = 80
+# Fewer films say nothing about what is usual.
+MIN_FILMS: Final = 20
+# Rates are counted in steps, so that a library is a few hundred rows.
+STEP_KBPS: Final = 100
+MIN_LINES: Final = 480
+CONFIDENCE_PCT: Final = 60
 
 
 def sentence(found: Recommendation) -> str:
@@ -34,3 +58,73 @@ KIND = AnalysisKind(
     sentence=sentence,
     severity_words=("A little poor", "Poor", "Very poor"),
 )
+
+
+def find(look: Look) -> int:
+    """Films of one library and size are compared; what MediaFlow made is no gap of the source."""
+    films = look.films.filter(bit_rate_kbps__gt=0, resolution__gte=MIN_LINES)
+    usual = _usual_rates(films.order_by().alias(rate=worth_kbps()))
+    if not usual:
+        return 0
+    middle = _by_group(usual)
+    limit_pct = look.settings["insights_gap_pct"]
+    poor = films.filter(is_free=True).filter(
+        LessThan(worth_kbps() * Value(100), middle * Value(limit_pct))
+    )
+    is_half = LessThan(worth_kbps() * Value(200), middle * Value(limit_pct))
+    is_quarter = LessThan(worth_kbps() * Value(400), middle * Value(limit_pct))
+    severity = Case(
+        When(is_quarter, then=Value(3)),
+        When(is_half, then=Value(2)),
+        default=Value(1),
+        output_field=BigIntegerField(),
+    )
+    figures = {"usual_kbps": middle * Value(100) / _worth()}
+    finding = Finding(
+        severity=severity, confidence_pct=CONFIDENCE_PCT, weight_pct=70, figures=figures
+    )
+    return add_films(KIND, poor, finding)
+
+
+def worth_kbps() -> Combinable:
+    """A film's bit rate in H.264."""
+    return F("bit_rate_kbps") * _worth() / Value(100)
+
+
+def median_steps(rows: Iterable[tuple[int, int, int, int]]) -> dict[tuple[int, int], int]:
+    """By library and lines the rate of the middle film, of rows `(library, lines, step, films)`."""
+    groups: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for library_id, lines, step, films in rows:
+        groups[(library_id, lines)].append((step, films))
+    found = {}
+    for key, steps in groups.items():
+        total = sum(films for _step, films in steps)
+        if total < MIN_FILMS:
+            continue
+        seen = 0
+        for step, films in sorted(steps):
+            seen += films
+            if seen * 2 >= total:
+                found[key] = step * STEP_KBPS + STEP_KBPS // 2
+                break
+    return found
+
+
+def _usual_rates(films: QuerySet[AnalysisFact]) -> dict[tuple[int, int], int]:
+    step = F("rate") / Value(STEP_KBPS)
+    rows = films.annotate(step=step).values_list("library_id", "resolution", "step")
+    return median_steps(rows.annotate(films=Count("pk")))
+
+
+def _worth() -> Case:
+    whens = [When(video_codec=codec, then=Value(pct)) for codec, pct in WORTH_PCT.items()]
+    return Case(*whens, default=Value(WORTH_OTHERWISE_PCT), output_field=BigIntegerField())
+
+
+def _by_group(usual: Mapping[tuple[int, int], int]) -> Case:
+    """0 where nothing is usual."""
+    whens = [
+        When(Q(library_id=library_id, resolution=lines), then=Value(kbps))
+        for (library_id, lines), kbps in usual.items()
+    ]
+    return Case(*whens, default=Value(0), output_field=BigIntegerField())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from library.analysis.analysers import overkill
+from library.analysis.findings import Finding, add_films, days_ago, found_by, worth_it
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, plays_words, sized
 
 if TYPE_CHECKING:
+    from library.analysis.findings import Look
     from library.models import Recommendation
 
 
@@ -28,3 +31,16 @@ KIND = AnalysisKind(
     sentence=sentence,
     preset="storage-saver",
 )
+
+
+def find(look: Look) -> int:
+    """What "more quality than is watched" has said already is not said again."""
+    settings = look.settings
+    saved = look.savings.of(KIND.preset)
+    films = look.free_films.filter(
+        worth_it(saved, settings),
+        is_in_plex=True,
+        size_bytes__gte=settings["insights_large_gb"] * 1_000_000_000,
+        idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
+    ).exclude(pk__in=found_by(overkill.KIND))
+    return add_films(KIND, films, Finding(saved=saved))

@@ -1,0 +1,229 @@
+"""What a run found against what is known: new ones in, changed ones anew, untrue ones gone.
+
+Done in slices of their own transactions: SQLite has one writer, and people use the pages meanwhile.
+Each slice may be repeated; a run that was stopped is finished by the next one. Rows that say the
+same as before are not written at all.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connection, transaction
+from django.db.models import (
+    CharField,
+    Count,
+    F,
+    Field,
+    ForeignKey,
+    Max,
+    Min,
+    Q,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Cast, Concat
+
+from library.analysis import scoring
+from library.models import (
+    AnalysisFinding,
+    Recommendation,
+    RecommendationState,
+)
+from mediaflow.base.db_retry import retry_on_busy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+    from library.analysis.kind import AnalysisKind
+    from library.models import AnalysisRun
+
+SLICE_ROWS: Final = 10_000
+# Others get the database after each slice for this share of the time that it took, at least.
+REST_SHARE, MIN_REST_S = 0.25, 0.01
+_FOUND: Final = (
+    *("member_count", "severity", "confidence_pct", "priority", "savings_bytes"),
+    *("savings_low_bytes", "savings_high_bytes", "basis", "figures"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of the recommendations of one kind."""
+
+    found: int = 0
+    new: int = 0
+    gone: int = 0
+    savings_bytes: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        return {
+            "open": self.found, "new": self.new, "gone": self.gone,
+            "savings_bytes": self.savings_bytes,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Of one kind, in the libraries that the run speaks about."""
+
+    kind: AnalysisKind
+    run: AnalysisRun
+    libraries: Sequence[int]
+    now: datetime
+    checkpoint: Callable[[], None]
+
+    def apply(self) -> Changes:
+        newest = self._mine().aggregate(newest=Max("pk"))["newest"] or 0
+        for first, last in self._slices():
+            self._in_turn(lambda first=first, last=last: self._write(first, last))  # type: ignore[misc]
+        gone = self._end_untrue()
+        new = self._mine().filter(pk__gt=newest)
+        open_now = self._mine().filter(state=RecommendationState.OPEN)
+        sums = open_now.aggregate(found=Count("pk"), saved=Sum("savings_bytes"))
+        return Changes(sums["found"], new.count(), gone, sums["saved"] or 0)
+
+    def _mine(self) -> QuerySet[Recommendation]:
+        return Recommendation.objects.filter(kind=self.kind.slug, library_id__in=self.libraries)
+
+    def _found(self) -> QuerySet[AnalysisFinding]:
+        return AnalysisFinding.objects.filter(kind=self.kind.slug)
+
+    def _slices(self) -> Iterator[tuple[int, int]]:
+        """Ids of findings, from and to; an analyser's lie together."""
+        ends = self._found().aggregate(first=Min("pk"), last=Max("pk"))
+        if ends["first"] is None:
+            return
+        for first in range(ends["first"], ends["last"] + 1, SLICE_ROWS):
+            yield first, min(first + SLICE_ROWS - 1, ends["last"])
+
+    def _in_turn(self, write: Callable[[], int]) -> int:
+        """One short transaction; then the others' turn."""
+        self.checkpoint()
+        begun = time.monotonic()
+
+        def once() -> int:
+            with transaction.atomic():
+                return write()
+
+        # Temporary tables do not outlive their connection, so nothing is retried on another one.
+        changed = once() if connection.vendor == "sqlite" else retry_on_busy(once)
+        time.sleep(max(MIN_REST_S, (time.monotonic() - begun) * REST_SHARE))
+        return changed
+
+    def _write(self, first: int, last: int) -> int:
+        """INSERT … SELECT … ON CONFLICT DO UPDATE of one slice."""
+        values = self._values()
+        aliases = {f"to_{name}": value for name, value in values.items()}
+        rows = AnalysisFinding.objects.filter(pk__gte=first, pk__lte=last).order_by("pk")
+        sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+        table, names = _quoted(Recommendation._meta.db_table), ", ".join(map(_column, values))
+        statement = f"INSERT INTO {table} ({names}) {sql} {self._on_conflict()}"
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*params, *self._conflict_params()])
+            return int(cursor.rowcount)
+
+    def _values(self) -> dict[str, Any]:
+        """Every column of a recommendation but its id."""
+        found = {name: F(name) for name in _FOUND}
+        scored = {
+            "severity": scoring.severity(),
+            "confidence_pct": scoring.confidence(),
+            "priority": scoring.priority(),
+        }
+        given = {
+            "state": RecommendationState.OPEN.value,
+            "first_run": self.run.pk,
+            "last_run": self.run.pk,
+            "created_at": self.now,
+            "dismissed_reason": "",
+            "snoozed_until": None,
+            "decided_by": None,
+            "decided_at": None,
+        }
+        return {
+            "kind": F("kind"),
+            "library": F("library_id"),
+            "file": F("file_id"),
+            "group_key": F("group_key"),
+            **found,
+            **scored,
+            **{name: _constant(name, value) for name, value in given.items()},
+        }
+
+    def _on_conflict(self) -> str:
+        """A row that is known: what is said of it, and its state where a run may change that."""
+        table = _quoted(Recommendation._meta.db_table)
+        target = "(kind, file_id) WHERE file_id IS NOT NULL"
+        if self.kind.is_group:
+            target = "(kind, library_id, group_key) WHERE file_id IS NULL"
+        updates = [f"{name} = excluded.{name}" for name in _FOUND]
+        again = f"({table}.state = %s OR ({table}.state = %s AND {table}.snoozed_until <= %s))"
+        updates += [
+            "library_id = excluded.library_id",
+            f"state = CASE WHEN {again} THEN %s ELSE {table}.state END",
+            f"snoozed_until = CASE WHEN {again} THEN NULL ELSE {table}.snoozed_until END",
+            "last_run_id = excluded.last_run_id",
+        ]
+        differs = " OR ".join(f"{table}.{name} <> excluded.{name}" for name in _FOUND)
+        differs += f" OR {table}.library_id <> excluded.library_id OR {again}"
+        return f"ON CONFLICT {target} DO UPDATE SET {', '.join(updates)} WHERE {differs}"
+
+    def _conflict_params(self) -> list[Any]:
+        now = connection.ops.adapt_datetimefield_value(self.now)
+        again = [RecommendationState.GONE.value, RecommendationState.SNOOZED.value, now]
+        return [*again, RecommendationState.OPEN.value, *again, *again]
+
+    def _end_untrue(self) -> int:
+        """What is open, or was snoozed until now, and was not found again. Accepted ones stay."""
+        ending = Q(state=RecommendationState.OPEN) | Q(
+            state=RecommendationState.SNOOZED, snoozed_until__lte=self.now
+        )
+        ids = self._untrue(self._mine().filter(ending)).order_by("pk").values_list("pk", flat=True)
+        gone, last = 0, 0
+        while batch := list(ids.filter(pk__gt=last)[:SLICE_ROWS]):
+            last = batch[-1]
+            gone += self._in_turn(lambda batch=batch: self._end(batch))  # type: ignore[misc]
+        return gone
+
+    def _untrue(self, rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
+        if not self.kind.is_group:
+            return rows.exclude(file_id__in=self._found().values("file_id"))
+        found = self._found().annotate(place=_place()).values("place")
+        return rows.alias(place=_place()).exclude(place__in=found)
+
+    def _end(self, ids: list[int]) -> int:
+        rows = Recommendation.objects.filter(
+            pk__gte=ids[0], pk__lte=ids[-1], pk__in=ids, kind=self.kind.slug
+        )
+        return rows.exclude(state=RecommendationState.ACCEPTED).update(
+            state=RecommendationState.GONE, snoozed_until=None, last_run=self.run
+        )
+
+
+def _place() -> Concat:
+    """A group's library and key as one text."""
+    return Concat(Cast("library_id", CharField()), Value("|"), F("group_key"))
+
+
+def _column(name: str) -> str:
+    return _quoted(str(Recommendation._meta.get_field(name).column))  # type: ignore[union-attr]
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _constant(name: str, value: Any) -> Any:
+    """Typed, for PostgreSQL guesses nothing in a SELECT."""
+    target = Recommendation._meta.get_field(name)
+    if isinstance(target, ForeignKey):
+        target = target.target_field
+    assert isinstance(target, Field)
+    constant = Value(value, output_field=target)
+    return Cast(constant, target) if connection.vendor == "postgresql" else constant

@@ -1,0 +1,90 @@
+"""The temporary tables of a run: made, filled by the database itself, and dropped.
+
+They belong to one connection and lie in a file of their own, so filling them waits for nobody and
+makes nobody wait, and memory does not grow with the library.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connection
+from django.db.models import Field
+
+from library.models import AnalysisFact, AnalysisFinding, AnalysisVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from django.db.models import Model, QuerySet
+    from django.db.models.expressions import Combinable
+
+_TABLES: Final[tuple[type[Model], ...]] = (AnalysisFact, AnalysisFinding, AnalysisVersion)
+
+
+@contextmanager
+def scratch_tables() -> Iterator[None]:
+    """Empty tables for one run; what an earlier run of this connection left goes."""
+    with _on_disk():
+        for model in _TABLES:
+            _drop(model)
+            _create(model)
+        try:
+            yield
+        finally:
+            for model in _TABLES:
+                _drop(model)
+
+
+def fill(model: type[Model], rows: QuerySet[Any], columns: Mapping[str, Combinable]) -> int:
+    """INSERT … SELECT: one row for each of `rows`, its fields by these expressions.
+
+    Returns how many. Rows come in the order of the query.
+    """
+    aliases = {f"to_{name}": expression for name, expression in columns.items()}
+    sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+    quote = connection.ops.quote_name
+    fields = [model._meta.get_field(name) for name in columns]
+    names = ", ".join(quote(str(f.column)) for f in fields if isinstance(f, Field))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {quote(model._meta.db_table)} ({names}) {sql}", params)
+        return max(0, int(cursor.rowcount))
+
+
+def analyze(model: type[Model]) -> None:
+    """Tell the planner what is in a table. SQLite needs it for nothing that is done here."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+
+
+def _create(model: type[Model]) -> None:
+    editor = connection.SchemaEditorClass(connection)
+    editor.deferred_sql = []
+    sql, params = editor.table_sql(model)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1), params)
+
+
+def _drop(model: type[Model]) -> None:
+    schema = "pg_temp" if connection.vendor == "postgresql" else "temp"
+    with connection.cursor() as cursor:
+        name = connection.ops.quote_name(model._meta.db_table)
+        cursor.execute(f"DROP TABLE IF EXISTS {schema}.{name}")
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    """SQLite keeps temporary tables in memory here, which a million films would fill."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = cursor.execute("PRAGMA temp_store").fetchone()[0]
+        cursor.execute("PRAGMA temp_store=FILE")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA temp_store={int(before)}")
