@@ -8,6 +8,7 @@ app_name = "library"
 
 urlpatterns = [
     path("", include("library.connection_urls")),
+    path("", include("library.plex_urls")),
     path("library/", views_files.file_list, name="file_list"),
     path("library/<int:file_id>/", views_files.file_detail, name="file_detail"),
     path("library/summary/", views_files.file_summary, name="file_summary"),

@@ -47,6 +47,7 @@ NAV_LINKS = (
     NavLink("History", "history", ("transcode:history", "history"), ""),
     NavLink("Presets", "sliders", ("transcode:preset_list", "preset_list"), "Manage"),
     NavLink("Libraries", "folder", ("library:folder_list", "folder_list"), "Manage"),
+    NavLink("Plex", "plex", ("library:plex",), "Manage"),
     NavLink("Settings", "nut", ("settings",), "Manage", is_admin_only=True),
     NavLink("Logs", "term", ("logs",), "Manage", is_admin_only=True),
 )

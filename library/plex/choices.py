@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
-from library.models import Library, PlexSection
+from library.models import FileState, Library, MediaFile, PlexSection
+from library.plex.by_hand import set_address
+from library.plex.looking import look_at_server
+from library.plex.mapping import MappingTable
+from library.services import LibraryProblem, add_folder_library, start_scan
 from mediaflow.base.audit import record_audit
+from mediaflow.base.patience import answer_within
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from library.models import PlexServer
     from mediaflow.accounts.models import User
+
+FOLDER_ANSWERS_S: Final = 5.0
 
 
 def set_section_enabled(
@@ -24,11 +34,70 @@ def set_section_enabled(
     record_audit(action, actor=actor, subject=section.title, detail=section.server.name)
 
 
+def save_server_settings(
+    server: PlexServer,
+    *,
+    address: str,
+    token: str,
+    sync_hours: float,
+    changed: Collection[str],
+    actor: User | None = None,
+) -> None:
+    """An address or token that was typed is tried first. Raises TypedProblem; nothing is stored.
+
+    `address` "" means the best of those that plex.tv names. `changed` are the names of the fields.
+    """
+    is_new_way = bool({"address", "token", "is_on_this_machine"} & set(changed))
+    server.sync_interval_s = round(sync_hours * 3600)
+    if is_new_way and (address or token):
+        set_address(
+            server,
+            url=address or server.url,
+            token=token,
+            is_on_this_machine=server.is_on_this_machine,
+        )
+    server.is_url_manual = bool(address)
+    server.save()
+    names = ", ".join(sorted(changed)) or "nothing"
+    record_audit("plex.server_settings", actor=actor, subject=server.name, detail=names)
+    if server.is_enabled and (is_new_way or "is_enabled" in changed):
+        look_at_server(server, actor=actor)
+
+
 def remove_server(server: PlexServer, *, actor: User | None = None) -> None:
-    """Forget a server, its libraries and the films that only it knew. Nothing at Plex changes."""
+    """Forget a server, its libraries and the films that only it knew. Nothing at Plex changes.
+
+    Raises LibraryProblem while a job owns one of them.
+    """
+    own = PlexSection.objects.filter(server=server).exclude(library=None)
+    libraries = list(own.values_list("library_id", flat=True))
+    busy = MediaFile.objects.filter(
+        library_id__in=libraries, state__in=(FileState.PROCESSING, FileState.QUEUED)
+    )
+    if busy.exists():
+        raise LibraryProblem("", f"A film of {server.name} is in the queue; cancel its job first.")
     with transaction.atomic():
-        own = PlexSection.objects.filter(server=server).exclude(library=None)
-        libraries = list(own.values_list("library_id", flat=True))
         record_audit("plex.server_remove", actor=actor, subject=server.name, detail=server.url)
         server.delete()
         Library.objects.filter(pk__in=libraries).delete()
+
+
+def add_section_folder(
+    section: PlexSection, *, location: str, actor: User | None = None
+) -> Library:
+    """Make one of the section's folders a library here and scan it. Raises LibraryProblem."""
+    if location not in section.locations:
+        raise LibraryProblem("", f"{section.title} has no such folder any more.")
+    local = MappingTable.load(section.server).local_path(location)
+    if local is None:
+        text = f"No path mapping says what {location} is called here; add one."
+        raise LibraryProblem("", text)
+    try:
+        answer_within(FOLDER_ANSWERS_S, lambda: os.stat(local))  # noqa: PTH116  # bytes
+    except TimeoutError:
+        raise LibraryProblem("", f"{location} does not answer; is it mounted?") from None
+    except OSError:
+        pass  # adding it says what is wrong
+    library = add_folder_library(root=local, actor=actor)
+    start_scan(library=library, actor=actor)
+    return library

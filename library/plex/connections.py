@@ -63,10 +63,7 @@ def try_address(
     begun = time.monotonic()
     with OutboundSession(may_be_this_machine=may_be_this_machine) as session:
         try:
-            found = _container(_get(session, f"{address.uri}/identity", ""))
-            who = text(found.get("machineIdentifier"))
-            if not who:
-                raise PlexProblem("bad_reply", "No Plex server answers there.")
+            who = _who(session, address.uri)
             if machine_id and who != machine_id:
                 raise PlexProblem("refused", "Another Plex server answers there.")
             root = _container(_get(session, f"{address.uri}/", token))
@@ -82,10 +79,24 @@ def try_address(
         True,
         round((time.monotonic() - begun) * 1000),
         "",
-        machine_id=who[:80],
+        machine_id=who,
         name=(text(root.get("friendlyName")) or "Plex Media Server")[:150],
-        version=(text(root.get("version")) or text(found.get("version")))[:40],
+        version=text(root.get("version"))[:40],
     )
+
+
+def who_answers(uri: str, *, may_be_this_machine: bool) -> str:
+    """The machine identifier of the server there. Raises PlexProblem, OutboundProblem."""
+    with OutboundSession(may_be_this_machine=may_be_this_machine) as session:
+        return _who(session, uri)
+
+
+def _who(session: OutboundSession, uri: str) -> str:
+    """Without a token: anybody might answer there."""
+    who = text(_container(_get(session, f"{uri}/identity", "")).get("machineIdentifier"))
+    if not who:
+        raise PlexProblem("bad_reply", "No Plex server answers there.")
+    return who[:80]
 
 
 def _get(session: OutboundSession, url: str, token: str) -> Reply:

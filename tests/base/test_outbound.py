@@ -330,11 +330,12 @@ def test_no_error_names_a_secret() -> None:
         "params": {"X-Plex-Token": SECRET},
     }
     with a_site(drips) as site, OutboundSession(may_be_this_machine=True) as session:
-        for url, limits in (
+        cases: list[tuple[str, dict[str, Any]]] = [
             (f"{site.url}/{SECRET}", {"timeout_s": 0.3}),
             (f"http://127.0.0.1:1/{SECRET}", {}),
             (f"http://{'a' * 64}.example/{SECRET}", {}),
-        ):
+        ]
+        for url, limits in cases:
             with pytest.raises(OutboundProblem) as caught:
                 session.call("GET", url, **secrets, **limits)
             assert SECRET not in caught.value.text

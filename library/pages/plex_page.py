@@ -1,0 +1,95 @@
+"""What the Plex page shows: accounts, servers and their libraries, in a few queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.models import Prefetch
+
+from library.models import PathMapping, PlexAccount, PlexSection, PlexServer
+from library.plex.looking import LOOK_KIND
+from library.plex.sync_operation import SYNC
+from mediaflow.base.models import Operation, OperationStatus
+from mediaflow.base.operation_fragment import operation_context
+
+if TYPE_CHECKING:
+    from mediaflow.accounts.models import User
+
+_ACTIVE: Final = (OperationStatus.QUEUED, OperationStatus.RUNNING)
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SectionRow:
+    section: PlexSection
+    is_syncing: bool
+    unmatched: int  # files that nobody here can reach
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCard:
+    """`kind` and `word` are those of `components/_state.html`."""
+
+    server: PlexServer
+    kind: str
+    word: str
+    sections: list[SectionRow]
+
+
+@dataclass(frozen=True, slots=True)
+class PlexPage:
+    accounts: list[PlexAccount]
+    servers: list[ServerCard]
+    operations: list[dict[str, Any]]
+    has_mappings: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.accounts and not self.servers
+
+    @property
+    def is_live(self) -> bool:
+        return bool(self.operations)
+
+
+def read_plex_page(user: User) -> PlexPage:
+    running = list(
+        Operation.objects.filter(kind__in=(LOOK_KIND, SYNC), status__in=_ACTIVE).order_by("id")
+    )
+    syncing = {row.args.get("section") for row in running if row.kind == SYNC}
+    sections = PlexSection.objects.select_related("library")
+    servers = PlexServer.objects.select_related("account").prefetch_related(
+        Prefetch("sections", queryset=sections)
+    )
+    return PlexPage(
+        accounts=list(PlexAccount.objects.order_by("username")),
+        servers=[_card(server, syncing) for server in servers],
+        operations=[operation_context(r, may_cancel=user.is_operator) for r in running[:_SHOWN]],
+        has_mappings=PathMapping.objects.filter(arr_server=None).exists(),
+    )
+
+
+def _card(server: PlexServer, syncing: set[Any]) -> ServerCard:
+    kind, word = server_state(server)
+    rows = [
+        SectionRow(
+            section,
+            section.pk in syncing,
+            section.library.file_count if section.library else 0,
+        )
+        for section in server.sections.all()
+    ]
+    return ServerCard(server, kind, word, rows)
+
+
+def server_state(server: PlexServer) -> tuple[str, str]:
+    if not server.is_enabled:
+        return "skip", "Switched off"
+    if server.is_token_dead:
+        return "bad", "Sign in again"
+    if server.error:
+        return "bad", "No answer"
+    if server.seen_at is None:
+        return "wait", "Not asked yet"
+    return "ok", "Answers"

@@ -1,0 +1,54 @@
+"""Addresses of the Plex pages; a part of library.urls."""
+
+from django.urls import path
+
+from library.pages import views_plex, views_plex_mappings, views_plex_servers
+
+urlpatterns = [
+    path("plex/", views_plex.plex, name="plex"),
+    path("plex/sign-in/", views_plex.sign_in_begin, name="plex_sign_in_begin"),
+    path("plex/sign-in/<str:nonce>/", views_plex.sign_in_page, name="plex_sign_in"),
+    path("plex/sign-in/<str:nonce>/poll/", views_plex.sign_in_poll, name="plex_sign_in_poll"),
+    path("plex/accounts/<int:account_id>/look/", views_plex.account_look, name="plex_account_look"),
+    path(
+        "plex/accounts/<int:account_id>/sign-out/",
+        views_plex.account_sign_out,
+        name="plex_account_sign_out",
+    ),
+    path("plex/servers/add/", views_plex_servers.server_add, name="plex_server_add"),
+    path("plex/servers/<int:server_id>/", views_plex_servers.server_edit, name="plex_server"),
+    path(
+        "plex/servers/<int:server_id>/look/",
+        views_plex_servers.server_look,
+        name="plex_server_look",
+    ),
+    path(
+        "plex/servers/<int:server_id>/remove/",
+        views_plex_servers.server_remove,
+        name="plex_server_remove",
+    ),
+    path(
+        "plex/sections/<int:section_id>/switch/",
+        views_plex_servers.section_switch,
+        name="plex_section_switch",
+    ),
+    path(
+        "plex/sections/<int:section_id>/sync/",
+        views_plex_servers.section_sync,
+        name="plex_section_sync",
+    ),
+    path(
+        "plex/sections/<int:section_id>/add-folder/",
+        views_plex_servers.section_add_folder,
+        name="plex_section_add_folder",
+    ),
+    path("plex/mappings/", views_plex_mappings.mapping_list, name="plex_mappings"),
+    path("plex/mappings/add/", views_plex_mappings.mapping_add, name="plex_mapping_add"),
+    path("plex/mappings/<int:mapping_id>/", views_plex_mappings.mapping_edit, name="plex_mapping"),
+    path(
+        "plex/mappings/<int:mapping_id>/remove/",
+        views_plex_mappings.mapping_remove,
+        name="plex_mapping_remove",
+    ),
+    path("plex/mappings/test/", views_plex_mappings.mapping_test, name="plex_mapping_test"),
+]
