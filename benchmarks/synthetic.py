@@ -130,7 +130,7 @@ def _make_library(number: int) -> Library:
 
 def _rows(count: int, library_ids: list[int], rng: random.Random) -> Iterator[dict[str, Any]]:
     defaults = {f.name: f.get_default() for f in _columns() if f.has_default()}
-    defaults |= {"removed_from_list_at": None, "probed_at": START}
+    defaults |= {"removed_from_list_at": None, "last_played_at": None, "probed_at": START}
     weights = [shape.weight for shape in SHAPES]
     for number in range(count):
         shape = rng.choices(SHAPES, weights)[0]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.core.management.base import CommandError
 
 from library.listing.filters import FilterProblem, files_matching
-from library.models import Library, MediaFile
 from transcode.models import Preset
 
 if TYPE_CHECKING:
@@ -18,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.db.models import QuerySet
+
+    from library.models import MediaFile
 
 BAD_INPUT: Final = 2
 _MAX_ID: Final = 2**63 - 1
@@ -83,37 +82,3 @@ def output_folder(text: str) -> bytes:
     if not os.access(path, os.W_OK | os.X_OK):
         raise bad_input(f"The folder {text!r} cannot be written to.")
     return path
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A path inside a library; `relative` is b"" for the root itself."""
-
-    library: Library
-    relative: bytes
-    is_file: bool
-
-    def files(self) -> QuerySet[MediaFile]:
-        """The films at or below the path."""
-        rows = MediaFile.objects.filter(library=self.library, removed_from_list_at=None)
-        if self.is_file:
-            digest = hashlib.sha256(self.relative).hexdigest()
-            return rows.filter(path_digest=digest)
-        if not self.relative:
-            return rows
-        # All names that begin with "folder/": "0" is the byte after "/".
-        return rows.filter(path_raw__gte=self.relative + b"/", path_raw__lt=self.relative + b"0")
-
-
-def find_place(path: bytes) -> Place | None:
-    """Where a resolved path lies, or None when it is in no library."""
-    is_file = not os.path.isdir(path)  # noqa: PTH112  # bytes
-    for library in Library.objects.all():
-        root = bytes(library.root_raw)
-        if path == root or os.path.realpath(root) == path:
-            return Place(library, b"", False)
-        for base in (root, os.path.realpath(root)):
-            prefix = base.rstrip(b"/") + b"/"
-            if path.startswith(prefix):
-                return Place(library, path[len(prefix) :], is_file)
-    return None

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from library.models import Availability
+from library.places import Place, find_place
 from library.services import LibraryProblem, add_folder_library, start_scan
 from mediaflow.base.models import OperationStatus
 from mediaflow.base.operations import run_operation_here
-from transcode.console.command_input import Place, bad_input, find_place
+from transcode.console.command_input import bad_input
 from transcode.console.job_report import size_text
 from transcode.models import JobStatus, OutputMode
 from transcode.services import enqueue_files

@@ -47,8 +47,13 @@ class Job(models.Model):
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # Indexed below, together with the rule: rules ask for both of 100,000 films at once.
     file = models.ForeignKey(
-        "library.MediaFile", null=True, on_delete=models.SET_NULL, related_name="jobs"
+        "library.MediaFile",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+        db_index=False,
     )
     file_path = models.CharField(max_length=4096)  # text, absolute; kept when the library goes
     library_name = models.CharField(max_length=120, default="", blank=True)
@@ -86,7 +91,12 @@ class Job(models.Model):
     )  # "by hand", "command line", …
     # What caused it, where it was no person: `origin` says it in words and stays.
     rule = models.ForeignKey(
-        "transcode.Rule", null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+        "transcode.Rule",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+        db_index=False,
     )
     recommendation = models.ForeignKey(
         "library.Recommendation",
@@ -189,6 +199,9 @@ class Job(models.Model):
             models.Index(fields=["status", "-finished_at", "-id"], name="job_history_status"),
             models.Index(fields=["-finished_at", "-id"], name="job_history"),
             models.Index(fields=["hours"], name="job_hours", condition=~Q(hours="")),
+            models.Index(fields=["file", "rule", "created_at"], name="job_of_file_and_rule"),
+            # What a rule queued today and this week, read from the index alone.
+            models.Index(fields=["rule", "created_at", "source_bytes"], name="job_of_rule"),
         ]
 
     def __str__(self) -> str:

@@ -63,7 +63,7 @@ class Rule(models.Model):
 class RuleRun(models.Model):
     """One time that a rule looked at its matches."""
 
-    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="runs")
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="runs", db_index=False)
     at = models.DateTimeField(default=timezone.now)
     seconds = models.FloatField(default=0.0)
     matched = models.BigIntegerField(default=0)
@@ -81,7 +81,9 @@ class RuleRun(models.Model):
 class RuleDecision(models.Model):
     """What a rule last decided of one file; a new row only when the decision changes."""
 
-    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="decisions")
+    rule = models.ForeignKey(
+        Rule, on_delete=models.CASCADE, related_name="decisions", db_index=False
+    )
     file = models.ForeignKey("library.MediaFile", on_delete=models.CASCADE, related_name="+")
     verdict = models.CharField(max_length=20)  # "queued", "limit_day", "already_done", …
     is_latest = models.BooleanField(default=True)

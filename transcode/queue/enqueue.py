@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
     from django.db.models.expressions import Combinable
 
-    from transcode.models import Preset
+    from transcode.models import Preset, Rule
 
 ID_BATCH: Final = 5_000
 
@@ -59,6 +59,15 @@ REASONS: Final[dict[str, str]] = {
     "replace_off": "Replacing is switched off for its library; write beside instead.",
     "already_done": "It was already optimised with this preset.",
     "not_worth_it": "This preset has been tried and did not make it small enough.",
+    # Of rules (transcode/rules/plan.py) only.
+    "rule_before": "It was there before the rule was made.",
+    "rule_settling": "It has only just arrived; the rule waits a while.",
+    "rule_undone": "What the rule made of it was undone; queue it by itself if you want it.",
+    "rule_done": "The rule has been through with it.",
+    "rule_wrote": "MediaFlow wrote it; no rule takes it up again.",
+    "rule_failed": "It failed when the rule tried it; see its job.",
+    "rule_skipped": "It was skipped when the rule tried it; see its job.",
+    "rule_cancelled": "Its job was cancelled; queue it by itself if you want it.",
 }
 
 
@@ -93,6 +102,11 @@ class EnqueueOrder:
     priority: int = 0
     # A film that was undone is ignored by bulk orders; one that a person names is not.
     includes_ignored: bool = False
+    # Who orders by itself: its row, its own reasons to leave films out (after all others, in
+    # this order), and the films' order in the queue.
+    rule: Rule | None = None
+    more_reasons: tuple[tuple[Q, str], ...] = ()
+    order_by: tuple[str, ...] = ("sort_key", "pk")
 
 
 def insert_jobs(files: QuerySet[MediaFile] | Iterable[int], order: EnqueueOrder) -> EnqueueResult:
@@ -114,17 +128,17 @@ def find_skipped(files: QuerySet[MediaFile], order: EnqueueOrder) -> list[Skippe
 
 def find_left_out(files: QuerySet[MediaFile], order: EnqueueOrder) -> QuerySet[Any]:
     """The films of a query that would not be queued, each with its `verdict`."""
-    return files.annotate(verdict=_verdict(order)).exclude(verdict="")
+    return files.annotate(verdict=verdict_of(order)).exclude(verdict="")
 
 
 def find_eligible(files: QuerySet[MediaFile], order: EnqueueOrder) -> QuerySet[MediaFile]:
     """The films of a query that would be queued."""
-    return files.annotate(verdict=_verdict(order)).filter(verdict="")
+    return files.annotate(verdict=verdict_of(order)).filter(verdict="")
 
 
 def count_verdicts(files: QuerySet[MediaFile], order: EnqueueOrder) -> dict[str, tuple[int, int]]:
     """Films and bytes by reason; under "" those that would be queued. One statement."""
-    judged = files.annotate(verdict=_verdict(order)).order_by().values("verdict")
+    judged = files.annotate(verdict=verdict_of(order)).order_by().values("verdict")
     rows = judged.annotate(films=Count("pk"), size=Sum("size_bytes"))
     return {row["verdict"]: (row["films"], row["size"] or 0) for row in rows}
 
@@ -138,7 +152,7 @@ def _parts(files: QuerySet[MediaFile] | Iterable[int]) -> Iterator[QuerySet[Medi
         yield MediaFile.objects.filter(pk__in=ids[start : start + ID_BATCH])
 
 
-def _verdict(order: EnqueueOrder) -> Case:
+def verdict_of(order: EnqueueOrder) -> Case:
     """The first reason that applies, as SQL; "" when the film can be queued."""
     is_replace = order.output_mode == OutputMode.REPLACE
     jobs = Job.objects.filter(file=OuterRef("pk"), preset_slug=order.preset.slug)
@@ -167,6 +181,7 @@ def _verdict(order: EnqueueOrder) -> Case:
         *([(Q(library__is_replace_allowed=False), "replace_off")] if is_replace else []),
         (is_done, "already_done"),
         (Q(Exists(refused)), "not_worth_it"),
+        *order.more_reasons,
     ]
     whens = [When(condition, then=Value(code)) for condition, code in cases]
     return Case(*whens, default=Value(""), output_field=CharField())
@@ -195,7 +210,7 @@ def _insert(files: QuerySet[MediaFile], order: EnqueueOrder) -> list[int]:
     columns = _columns(order, now)
     fields = [f for f in Job._meta.concrete_fields if not f.primary_key]
     aliases = {f"job_{f.attname}": columns.get(f.attname) or _default(f) for f in fields}
-    chosen = find_eligible(files, order).order_by("sort_key", "pk")
+    chosen = find_eligible(files, order).order_by(*order.order_by)
     sql, params = chosen.annotate(**aliases).values_list(*aliases).query.sql_with_params()
     quote = connection.ops.quote_name
     names = ", ".join(quote(str(f.column)) for f in fields)
@@ -216,7 +231,7 @@ def _columns(order: EnqueueOrder, now: Any) -> dict[str, Combinable]:
     def constant(name: str, value: Any) -> Value:
         return Value(value, output_field=by_attname[name])
 
-    row_number = Window(RowNumber(), order_by=[F("sort_key").asc(), F("pk").asc()])
+    row_number = Window(RowNumber(), order_by=[F(name).asc() for name in order.order_by])
     return {
         "uuid": _RandomUuid(),
         "file_id": F("pk"),
@@ -234,6 +249,7 @@ def _columns(order: EnqueueOrder, now: Any) -> dict[str, Combinable]:
         "priority": constant("priority", order.priority),
         "requested_by_id": constant("requested_by_id", order.actor.pk if order.actor else None),
         "origin": constant("origin", order.origin[:120]),
+        **({"rule_id": constant("rule_id", order.rule.pk)} if order.rule else {}),
         "created_at": constant("created_at", now),
     }
 

@@ -68,7 +68,8 @@ class Command(BaseCommand):
             self._tell(jobs, skipped, is_dry=options["dry_run"])
 
     def _files_at(self, paths: list[str]) -> list[tuple[QuerySet[MediaFile], bool]]:
-        from transcode.console.command_input import bad_input, existing_path, find_place
+        from library.places import find_place
+        from transcode.console.command_input import bad_input, existing_path
 
         selections = []
         for text in paths:
