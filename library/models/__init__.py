@@ -11,7 +11,7 @@ from library.models.analysis import (
     RecommendationSum,
     StorageFigures,
 )
-from library.models.analysis_scratch import AnalysisFact, AnalysisFinding
+from library.models.analysis_scratch import AnalysisFact, AnalysisFinding, AnalysisVersion
 from library.models.catalog import (
     Availability,
     FileKind,
@@ -50,6 +50,7 @@ __all__ = [
     "AnalysisFact",
     "AnalysisFinding",
     "AnalysisRun",
+    "AnalysisVersion",
     "ArrServer",
     "Availability",
     "FileKind",
