@@ -32,11 +32,16 @@ class TranscodeConfig(AppConfig):
         register_hook("leased_rows", job_queue.job_leases)
         register_hook("leased_rows", outbox.outbox_leases)
         register_hook("file_swapped", _ring_for_outbox)
+        register_hook("film_in_use", _film_in_use)
+        register_hook("before_swap", _before_swap)
+        register_hook("before_original_leaves", _before_original_leaves)
         register_hook("periodic_tasks", _periodic_tasks)
         register_hook("library_removal_blockers", _removal_blockers)
         register_operation("enqueue", bulk_work.run_enqueue)
         register_operation(bulk_work.COUNT_KIND, bulk_work.run_enqueue_count)
         register_operation("undo", _run_undo)
+        register_operation("rule_run", _run_rule)
+        register_hook("library_changed", _after_library_change)
         register_hook("savings_estimator", estimate_for_files)
         register_hook("savings_expression", _savings_expression)
         page_hooks.register()
@@ -62,11 +67,41 @@ def _savings_expression(preset_slug: str) -> "SavingsExpression | None":
     return savings_for_preset(preset_slug)
 
 
+def _film_in_use(file_id: int, deadline_s: float) -> str:
+    from transcode.after_swap.plex_before import watched_by
+
+    return watched_by(file_id, deadline_s)
+
+
+def _before_swap(replacement_id: int, deadline_s: float) -> None:
+    from transcode.after_swap.plex_before import note_what_plex_knows
+
+    note_what_plex_knows(replacement_id, deadline_s)
+
+
+def _before_original_leaves(replacement_id: int, deadline_s: float) -> bool:
+    from transcode.after_swap.plex_before import wait_for_plex
+
+    return wait_for_plex(replacement_id, deadline_s)
+
+
 def _run_undo(context: "OperationContext") -> None:
     # Loaded only where it runs: a start of every command would pay for it.
     from transcode.replacing.undo import run_undo_operation
 
     run_undo_operation(context)
+
+
+def _run_rule(context: "OperationContext") -> None:
+    from transcode.rules.schedule import run_rule_operation
+
+    run_rule_operation(context)
+
+
+def _after_library_change(library_id: int) -> None:
+    from transcode.rules.schedule import after_library_change
+
+    after_library_change(library_id)
 
 
 def _removal_blockers(library: "Library") -> list[str]:
@@ -81,6 +116,7 @@ def _periodic_tasks() -> "Iterable[PeriodicTask]":
     from transcode.prediction.records import close_finished
     from transcode.quality.pictures import sweep_pictures
     from transcode.replacing.undo import finish_open_undos
+    from transcode.rules.schedule import CHECK_S, prune_log, run_due_rules
     from transcode.running.work_folders import sweep_work_folders
     from transcode.trash.sweep import sweep_trash
 
@@ -90,5 +126,7 @@ def _periodic_tasks() -> "Iterable[PeriodicTask]":
         PeriodicTask("work_folders", 3600, sweep_work_folders),
         PeriodicTask("pictures", 3600, sweep_pictures),
         PeriodicTask("trash", 3600, sweep_trash),
+        PeriodicTask("rules", CHECK_S, run_due_rules),
+        PeriodicTask("rule_log", 24 * 3600, prune_log),
         PeriodicTask("outbox.prune", 86_400, prune),
     ]

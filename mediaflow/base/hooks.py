@@ -8,6 +8,7 @@ Names and signatures (docs/architecture.md):
 `before_original_leaves(replacement_id, deadline_s) -> bool`, `slot_provider() -> SlotProvider`,
 `film_in_use(file_id, deadline_s) -> str` (why it is not to be swapped now; "" when it may be),
 `before_swap(replacement_id, deadline_s)` (before a swap or an undo touches anything),
+`library_changed(library_id)` (a scan or a sync of it is over),
 `periodic_tasks() -> Iterable[mediaflow.base.periodic.PeriodicTask]`,
 `leased_rows() -> mediaflow.base.leases.LeasedRows`.
 """
@@ -34,6 +35,7 @@ HOOK_NAMES = frozenset(
         "nav_counts",
         "doctor_checks",
         "library_removal_blockers",
+        "library_changed",
         "periodic_tasks",
         "leased_rows",
     }

@@ -16,11 +16,19 @@ from transcode.after_swap.outbox import (
     end,
     mine,
 )
-from transcode.after_swap.plex_facts import STEP_DUE, has_place_in
+from transcode.after_swap.plex_before import note_place
+from transcode.after_swap.plex_facts import (
+    STEP_DUE,
+    STEP_NOTED,
+    STEP_SEEN,
+    places_in,
+)
+from transcode.after_swap.plex_snapshot import from_row
 from transcode.models import OutboxEntry, Replacement
 
 if TYPE_CHECKING:
     from transcode.after_swap.outbox import Claim
+    from transcode.after_swap.plex_facts import Place
 
 
 def fan_out(claim: Claim) -> Done:
@@ -34,16 +42,17 @@ def fan_out(claim: Claim) -> Done:
         "original": claim.payload.get("original", ""),
         "final": claim.payload.get("final", ""),
     }
-    plex = [server for server in _plex_servers() if has_place_in(row, server)]
+    places = {server: places_in(row, server) for server in _plex_servers()}
+    plex = [server for server, found in places.items() if found]
     arrs = list(ArrServer.objects.filter(is_enabled=True))
     with transaction.atomic():
         if not mine(claim).exists():
             raise OutboxStopped
         for server in plex:
             _add(PLEX, server.pk, server.name, payload, row)
+            _make_due(row, server, places[server])
         for arr in arrs:
             _add(ARR, arr.pk, arr.name, payload, row)
-        PlexSwap.objects.filter(replacement_id=row.pk).update(step=STEP_DUE)
         # Ended here, with the rows above: a kill after this finds nothing to repeat.
         outcome = Done(_in_words([*plex, *arrs]))
         _end_with(claim, outcome)
@@ -52,6 +61,15 @@ def fan_out(claim: Claim) -> Done:
 
 def _plex_servers() -> list[PlexServer]:
     return list(PlexServer.objects.filter(is_enabled=True, is_owned=True))
+
+
+def _make_due(row: Replacement, server: PlexServer, places: list[Place]) -> None:
+    """What was noted before the swap is due now; where nothing was, our own rows say."""
+    swaps = PlexSwap.objects.filter(replacement_id=row.pk, server=server)
+    if not swaps.filter(step__in=[STEP_NOTED, STEP_SEEN]).exists():
+        for place in places:
+            note_place(row, server, place, from_row(place.item) if place.item else {})
+    swaps.filter(step__in=[STEP_NOTED, STEP_SEEN]).update(step=STEP_DUE)
 
 
 def _add(kind: str, server_id: int, name: str, payload: dict[str, Any], row: Replacement) -> None:

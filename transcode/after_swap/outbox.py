@@ -95,8 +95,9 @@ def handlers() -> Mapping[str, Callable[[Claim], Outcome]]:
     """Loaded only where they run: Plex's library takes a while to load."""
     from transcode.after_swap.arr_step import tell_arr
     from transcode.after_swap.fan_out import fan_out
+    from transcode.after_swap.plex_step import tell_plex
 
-    return {SWAPPED: fan_out, RESTORED: fan_out, ARR: tell_arr}
+    return {SWAPPED: fan_out, RESTORED: fan_out, PLEX: tell_plex, ARR: tell_arr}
 
 
 def due_entries() -> QuerySet[OutboxEntry]:

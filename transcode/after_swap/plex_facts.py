@@ -100,3 +100,17 @@ def folder_of(path: str) -> str:
 def joined(folder: str, name: str) -> str:
     separator = "\\" if "\\" in folder and "/" not in folder else "/"
     return f"{folder.rstrip(separator)}{separator}{name}"
+
+
+def common_folder(folders: list[str], locations: list[str]) -> str:
+    """The one folder to scan for several: their innermost common one. "": the whole section."""
+    unique = list(dict.fromkeys(folders))
+    if len(unique) == 1:
+        return unique[0]
+    inside = [place for place in locations if all(is_below(folder, place) for folder in unique)]
+    if not inside:
+        return ""
+    best = unique[0]
+    while not all(is_below(folder, best) for folder in unique):
+        best = folder_of(best)
+    return best if is_below(best, inside[0]) else ""

@@ -34,6 +34,7 @@ from transcode.outcomes import (
     LeaseLost,
 )
 from transcode.queue import job_queue
+from transcode.replacing.announce import announce_swap
 from transcode.replacing.back import abandon, become_stuck, roll_back, undo_unverified
 from transcode.replacing.film_folder import check_film_folder
 from transcode.replacing.finish import FinishJob, finish_swap
@@ -129,6 +130,8 @@ def _run(
             check_output_folder(folder)
         row = _open_journal(ctx, job, library, proof, plan, final, part_path(folder))
         with _given_up_on_failure(ctx, row, folder):
+            if not is_beside(row):
+                announce_swap(row)
             stage(ctx, row, output, proof, library)
             if not is_beside(row):
                 make_room(row)

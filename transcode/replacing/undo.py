@@ -22,6 +22,7 @@ from mediaflow.base.fs import NotOurs, fs, parent_of
 from transcode.models import Job, JournalState, OutputMode, Replacement, TrashEntry, TrashState
 from transcode.outcomes import JobWaits
 from transcode.queue import job_queue
+from transcode.replacing.announce import announce_swap
 from transcode.replacing.back import become_stuck
 from transcode.replacing.finish import tell_others
 from transcode.replacing.journal import JournalBusy, JournalLost, advance, durable, hold_journal
@@ -79,6 +80,7 @@ def undo_job(
                 advance(row, JournalState.UNDOING)  # a person has looked and asks again
             if row.state != JournalState.UNDOING:
                 _check(row, tick)
+                announce_swap(row)
                 retry_on_busy(lambda: _mark(row, actor))
                 reach(MARKED)
             _bring_back(row)

@@ -36,6 +36,7 @@ from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.queue import job_queue
 from transcode.queue.disk_space import reserve_space
 from transcode.queue.slots import acquire_slot
+from transcode.replacing.announce import refuse_while_in_use, waited_for_use
 from transcode.replacing.snapshot import SourceSnapshot, take_source_snapshot
 from transcode.running.context import RunContext
 from transcode.running.work_folders import (
@@ -100,6 +101,8 @@ class Runner:
             return
         self._control.follow_pause()
         self._control.checkpoint()
+        if waited_for_use(job.pk):  # before anything is read or verified once more
+            refuse_while_in_use(job.file_id)
         context = self._context(job)
         with self._phase(JobPhase.PLAN):
             prepared = self._prepare(job, context)
@@ -270,6 +273,7 @@ class Runner:
 
         self._control.checkpoint()
         if job.output_mode == OutputMode.REPLACE:
+            refuse_while_in_use(job.file_id)
             replace_original(context, prepared.plan, output, proof)
         else:
             folder = _target_folder(job, context)
