@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from library.models import ArrServer, Library, LibraryKind, PlexSection, PlexServer, WebhookEvent
 from library.plex.mapping import MappingTable
+from library.plex.sync_operation import active_sync, start_sync
 from library.services import active_scan, start_scan
 from library.webhooks.payloads import FILE_EVENTS
 from library.webhooks.services import prune_events
@@ -63,7 +64,12 @@ def _after_plex(event: WebhookEvent) -> str | None:
     section = PlexSection.objects.filter(server=server, key=facts.get("section_key", "")).first()
     if section is None or not section.is_enabled or not server.is_enabled:
         return f"That library of {server.name} is not synced."
-    return f"Noted; {section.title} is synced by its schedule."
+    running = active_sync(section)
+    if _began_before(running, event):
+        return None
+    if running is None:
+        start_sync(section=section)
+    return f"{section.title} is synced."
 
 
 def _after_arr(event: WebhookEvent) -> str | None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from library.models import PlexItem, PlexPart, PlexSection
+from library.plex.plays import refresh_plays
 
 if TYPE_CHECKING:
     from library.models import PlexSwap
@@ -27,6 +28,8 @@ def record_film(swap: PlexSwap, film: Film, path: str, file_id: int | None) -> N
             return
         _write_item(item, film.facts)
         _write_parts(item, film.facts, path, file_id)
+        if file_id is not None:
+            refresh_plays([file_id])
 
 
 def _row_of(section: PlexSection, swap: PlexSwap, facts: ItemFacts) -> PlexItem | None:

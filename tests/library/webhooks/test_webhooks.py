@@ -13,7 +13,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from library.models import ArrServer, PathMapping, Webhook, WebhookEvent
+from library.models import (
+    ArrServer,
+    PathMapping,
+    PlexSection,
+    PlexServer,
+    Webhook,
+    WebhookEvent,
+)
 from library.webhooks import limits, receive
 from library.webhooks.payloads import PayloadProblem, read_call
 from library.webhooks.services import KEPT_EVENTS, make_webhook, prune_events, remove_webhook
@@ -273,6 +280,22 @@ def test_old_calls_are_removed_and_waiting_ones_stay(hook: Callable[..., Any]) -
     assert WebhookEvent.objects.filter(done_at=None).count() == 1
     assert WebhookEvent.objects.count() == KEPT_EVENTS + 1
     assert not WebhookEvent.objects.filter(event="Old").exists()
+
+
+def test_a_new_film_in_plex_has_its_section_synced(hook: Callable[..., Any]) -> None:
+    server = PlexServer.objects.create(machine_id="machine-1", name="Home", url="http://plex")
+    section = PlexSection.objects.create(
+        server=server, key="1", title="Movies", type="movie", is_enabled=True
+    )
+    hook("plex", LIBRARY_NEW)
+    hook("plex", LIBRARY_NEW)
+    assert work_on_events() == 2
+    assert [o.args["section"] for o in Operation.objects.filter(kind="plex_sync")] == [section.pk]
+    PlexSection.objects.update(is_enabled=False)
+    hook("plex", LIBRARY_NEW)
+    work_on_events()
+    assert "not synced" in WebhookEvent.objects.order_by("-id")[0].outcome
+    assert Operation.objects.filter(kind="plex_sync").count() == 1
 
 
 # ---------------------------------------------------------------------- the page

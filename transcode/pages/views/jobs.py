@@ -26,6 +26,7 @@ from transcode.pages.live import live_parts, version_of
 from transcode.pages.quality_panel import read_quality
 from transcode.pages.queue_page import who_asked
 from transcode.pages.shown_progress import phase_word, shown_percent
+from transcode.pages.told_panel import read_told
 from transcode.states import ACTIVE, TERMINAL, WAITING
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
         **_live_context(job),
         "page": page,
         "quality": read_quality(job, request.GET.get("picture", "")),
+        "told": read_told(job),
         "badges": source_badge_texts(job),
         "codec": target_codec(job.encoder, job.preset_spec),
         "who": who_asked(job),
