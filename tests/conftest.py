@@ -5,20 +5,24 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from tests.media import CLIPS_VARIABLE
 from tests.media import films as films  # a fixture
-from tests.warm_commands import WarmCommands
+from tests.warm_commands import WarmCommands, can_have_project
+from tests.warm_workers import ADDRESS_VARIABLE, offer_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.test import Client
 
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT_ROOT.parent / "shared"
 IS_STRICT = os.environ.get("MEDIAFLOW_TEST_SERVICES") == "required"
-warm_commands = WarmCommands()
+warm_commands = {loaded: WarmCommands(with_project=loaded) for loaded in (True, False)}
 
 
 def _service_is_there(name: str) -> bool:
@@ -69,7 +73,8 @@ def nothing_remembered() -> None:
 
 
 def pytest_unconfigure() -> None:
-    warm_commands.close()
+    for commands in warm_commands.values():
+        commands.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -137,6 +142,31 @@ def client_factory() -> Callable[[], Client]:
     return Client
 
 
+@pytest.fixture(scope="session")
+def copied_database(
+    request: pytest.FixtureRequest, django_db_use_migrations: bool
+) -> Iterator[ExitStack]:
+    """Until it is closed, `migrate` copies the database that was migrated for all workers."""
+    from django.db import connection
+
+    def copy_migrated(command: str, *_args: object, **_values: object) -> None:
+        if command == "migrate":
+            connection.ensure_connection()
+            migrated = request.getfixturevalue("migrated_data_dir") / "mediaflow.sqlite3"
+            with closing(sqlite3.connect(migrated)) as source:
+                source.backup(connection.connection)
+
+    with ExitStack() as patches:
+        if connection.vendor == "sqlite" and django_db_use_migrations:
+            patches.enter_context(mock.patch("django.core.management.call_command", copy_migrated))
+        yield patches
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(copied_database: ExitStack, django_db_setup: None) -> None:
+    copied_database.close()
+
+
 @dataclass
 class Instance:
     """A MediaFlow of its own: data directory, environment, and a way to run its commands."""
@@ -155,7 +185,8 @@ class Instance:
 
     def start_warm(self, *args: str, **extra_env: str) -> WarmCommand:
         """Start `manage.py args…` without the second that loading Django takes."""
-        return warm_commands.start(list(args), {**self.env, **extra_env})
+        env = {**self.env, **extra_env}
+        return warm_commands[can_have_project(env)].start(list(args), env)
 
     def start(self, *args: str, **extra_env: str) -> subprocess.Popen[str]:
         """Start `manage.py args…` in a process group of its own; the caller ends it."""
@@ -177,6 +208,18 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir(exist_ok=True)
     os.environ[CLIPS_VARIABLE] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_workers() -> Iterator[None]:
+    with offer_workers():
+        yield
+
+
+@pytest.fixture
+def cold_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guarded workers are started as the product starts them."""
+    monkeypatch.delenv(ADDRESS_VARIABLE)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import sys
 
 from django.apps import AppConfig
 
+from tests.warm_workers import take_offered_workers
+
 PATIENCE_S = 60.0
 QUEUE_COMMANDS = frozenset({"run_huey", "run_job", "run_operation", "work", "optimize"})
 
@@ -19,16 +21,22 @@ class Patience(AppConfig):
     name = "tests.patience"
 
     def ready(self) -> None:
-        if not QUEUE_COMMANDS & set(sys.argv[1:2]):
-            return
-        from mediaflow.base.management.commands import run_operation
-        from transcode.queue import dispatch
-        from transcode.running import process
+        take_offered_workers()
+        be_patient()
 
-        for module, constant in (
-            (dispatch, "GOODBYE_S"),
-            (process, "HAND_BACK_S"),
-            (run_operation, "HAND_BACK_S"),
-        ):
-            assert hasattr(module, constant)
-            setattr(module, constant, PATIENCE_S)
+
+def be_patient() -> None:
+    """Where this process is one of the queue's, by its command line."""
+    if not QUEUE_COMMANDS & set(sys.argv[1:2]):
+        return
+    from mediaflow.base.management.commands import run_operation
+    from transcode.queue import dispatch
+    from transcode.running import process
+
+    for module, constant in (
+        (dispatch, "GOODBYE_S"),
+        (process, "HAND_BACK_S"),
+        (run_operation, "HAND_BACK_S"),
+    ):
+        assert hasattr(module, constant)
+        setattr(module, constant, PATIENCE_S)

@@ -1,16 +1,20 @@
-"""Runs `manage.py` in forks of a process that has the libraries loaded, not the project's modules.
+"""Runs `manage.py` in forks of a process that has loaded what every command loads.
 
-Loading Django and its friends is most of what a command costs (0.7 s of processor time; there are
-a hundred and fifty commands in the suite). Each command still is a process of its own, with its own
-environment, settings, database and exit. This file is also the program of that process.
+That is most of what a command costs (1.2 s of processor time; there are a hundred and fifty of them
+in the suite). Each command still is a process of its own, with its own environment, settings,
+database and exit. There are two such processes: one has the project's modules too, and is used
+where the environment says no more than where the data lies; the other has the libraries only.
+This file is also the program of both.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import io
 import json
 import os
+import random
 import runpy
 import selectors
 import signal
@@ -36,6 +40,9 @@ LIBRARIES = (
     "template_partials", "watchfiles", "whitenoise.middleware", "whitenoise.storage",
 )  # fmt: skip
 MESSAGE_BYTES = 1 << 20
+# What a loaded project can still take on (`take_on_environment`).
+LATE_VARIABLES = frozenset({"MEDIAFLOW_DATA_DIR", "MEDIAFLOW_PORT", "MEDIAFLOW_DATABASE_URL"})
+LATE_SETTINGS = "tests.settings"
 
 
 class WarmCommand:
@@ -62,7 +69,8 @@ class WarmCommand:
 class WarmCommands:
     """The client; starts the process with the first command. `close` ends it and its children."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_project: bool) -> None:
+        self._with_project = with_project
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._outputs: dict[int, tuple[IO[bytes], IO[bytes]]] = {}
@@ -107,7 +115,8 @@ class WarmCommands:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())], pass_fds=(theirs.fileno(),)
+                [sys.executable, __file__, str(theirs.fileno()), str(int(self._with_project))],
+                pass_fds=(theirs.fileno(),),
             )
         self._socket = ours
 
@@ -119,6 +128,59 @@ class WarmCommands:
         if "ended" in message:
             self._ended[message["ended"]] = message["status"]
         return message
+
+
+def can_have_project(env: dict[str, str]) -> bool:
+    """Nothing in it was used up while the project's modules were loaded."""
+    named = {name for name in env if name.startswith("MEDIAFLOW_")}
+    return env.get("DJANGO_SETTINGS_MODULE") == LATE_SETTINGS and named <= LATE_VARIABLES
+
+
+def load_project() -> None:
+    """Everything that a command would import; neither database nor data directory stays open."""
+    import django
+    from django.core import management
+    from django.db import connections
+    from huey.contrib import djhuey
+
+    django.setup()
+    for name, app in management.get_commands().items():
+        if isinstance(app, str) and not app.startswith("django."):
+            management.load_command_class(app, name)
+    management.call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
+    connections.close_all()
+    djhuey.HUEY.storage.close()
+
+
+def take_on_environment() -> None:
+    """When the command calls `django.setup`, the settings are read anew, and what holds them."""
+    import django
+    from django.conf import settings
+    from django.db import connections
+    from django.utils.functional import empty
+    from huey.contrib import djhuey
+
+    from tests.patience import be_patient
+
+    set_up = django.setup
+    holder: Any = connections
+    for name in ("mediaflow.settings", LATE_SETTINGS):
+        sys.modules.pop(name)
+    settings._wrapped = empty
+
+    def set_up_again(set_prefix: bool = True) -> None:
+        setattr(django, "setup", set_up)  # noqa: B010  # this time only
+        holder._settings = None
+        holder.__dict__.pop("settings", None)
+        if hasattr(holder._connections, "default"):
+            del holder["default"]
+        set_up(set_prefix)
+        djhuey.HUEY.serializer = settings.HUEY["serializer"]
+        djhuey.HUEY.storage_kwargs.update(settings.HUEY["connection"])
+        djhuey.HUEY.storage = djhuey.HUEY.create_storage()
+        be_patient()
+
+    setattr(django, "setup", set_up_again)  # noqa: B010
 
 
 def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
@@ -167,6 +229,12 @@ def main() -> None:
     sys.path[0] = str(PROJECT_ROOT)  # was tests/, the folder of this program
     for name in LIBRARIES:
         importlib.import_module(name)
+    with_project = sys.argv[2] == "1"
+    if with_project:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["DJANGO_SETTINGS_MODULE"] = LATE_SETTINGS
+            os.environ["MEDIAFLOW_DATA_DIR"] = folder
+            load_project()
     gc.freeze()
     request = serve(socket.socket(fileno=int(sys.argv[1])))
     if request is None:
@@ -180,6 +248,9 @@ def main() -> None:
     os.environ.update(request["env"])
     program = str(PROJECT_ROOT / "manage.py")
     sys.argv = [program, *request["args"]]
+    random.seed()  # commands that wait for each other must not wait equally long
+    if with_project:
+        take_on_environment()
     runpy.run_path(program, run_name="__main__")
 
 

@@ -20,6 +20,7 @@ from library.probing.probe import ProbeProblem
 from tests.library.scanning import wait_for
 from tests.media import make_clip, write_something
 
+pytestmark = pytest.mark.usefixtures("cold_workers")
 PROJECT = Path(__file__).resolve().parents[2]
 
 

@@ -8,14 +8,13 @@ from uuid import uuid4
 
 import pytest
 
+from tests.conftest import Instance, instance_environment
 from tests.services import make_database, postgresql_address  # noqa: F401  # a fixture
 from tests.transcode.live_queue import LiveQueue, live_queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.conftest import Instance
 
 JOBS = 60
 _MAKE = f"""
@@ -39,6 +38,18 @@ print("operation", start_operation(kind="race", title="x", lock_key="one").pk)
 """
 
 
+@pytest.fixture(scope="module")
+def migrated_postgresql(
+    postgresql_address: str,  # noqa: F811
+    migrated_data_dir: Path,
+) -> tuple[str, str]:
+    """The cluster, and the name of a database in it that is up to date."""
+    instance = Instance(migrated_data_dir, instance_environment(migrated_data_dir))
+    database = make_database(postgresql_address, "migrated")
+    instance.run("migrate", "-v0", check=True, MEDIAFLOW_DATABASE_URL=database)
+    return postgresql_address, "migrated"
+
+
 @pytest.fixture(
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service("postgresql"))]
 )
@@ -47,10 +58,9 @@ def racers(
 ) -> Iterator[LiveQueue]:
     """An instance on either database."""
     if request.param == "postgresql":
-        address = request.getfixturevalue("postgresql_address")
-        instance.env["MEDIAFLOW_DATABASE_URL"] = make_database(address, f"mf{uuid4().hex}")
-        result = instance.run("migrate", "--verbosity", "0")
-        assert result.returncode == 0, result.stderr
+        address, migrated = request.getfixturevalue("migrated_postgresql")
+        database = make_database(address, f"mf{uuid4().hex}", like=migrated)
+        instance.env["MEDIAFLOW_DATABASE_URL"] = database
     with live_queue(instance, tmp_path / "films") as queue:
         yield queue
 
