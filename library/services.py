@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from library.file_records import apply_facts, apply_probe, probe_row, read_facts, save_probe_rows
 from library.folding import display_path
-from library.models import Availability, FileState, Library, MediaFile
+from library.models import Availability, FileState, Library, LibraryKind, MediaFile
 from library.probing.pool import probe_in_worker
 from library.probing.probe import ProbeProblem
 from library.scanning.identity import path_digest
@@ -114,7 +114,7 @@ def _is_inside(path: bytes, folder: bytes) -> bool:
 
 
 def _check_nesting(real: bytes) -> None:
-    for library in Library.objects.all():
+    for library in Library.objects.filter(kind=LibraryKind.FOLDER):
         other = bytes(library.root_raw)
         if real == other:
             raise LibraryProblem("root", f"This folder is the library “{library.name}” already.")
@@ -175,6 +175,8 @@ def set_library_enabled(library: Library, *, is_enabled: bool, actor: User | Non
 
 def removal_blockers(library: Library) -> list[str]:
     """Why the library cannot be removed now (hook `library_removal_blockers(library)`)."""
+    if library.kind != LibraryKind.FOLDER:
+        return [f"“{library.name}” goes with its Plex server; remove that on the Plex page."]
     blockers = [text for callee in hooked("library_removal_blockers") for text in callee(library)]
     if MediaFile.objects.filter(library=library, state=FileState.PROCESSING).exists():
         blockers.append("A film of it is being encoded; wait for it or cancel the job.")
@@ -204,8 +206,10 @@ def start_scan(
     """Queue a scan; the one that waits or runs already when there is one.
 
     `accept_losses`: a person has seen what froze the library and says that it is right.
-    Raises LibraryProblem for a disabled library.
+    Raises LibraryProblem for a disabled library, and for one of Plex, which is synced instead.
     """
+    if library.kind != LibraryKind.FOLDER:
+        raise LibraryProblem("", f"“{library.name}” is no folder; Plex says what is in it.")
     if not library.is_enabled:
         raise LibraryProblem("", f"The library “{library.name}” is disabled; enable it first.")
     if accept_losses:
@@ -242,6 +246,8 @@ def run_scan_operation(context: OperationContext) -> None:
     if summary.frozen_reason:
         raise OperationProblem(summary.frozen_reason)
     context.report(summary.files, summary.files, message=scan_in_words(summary.to_json()))
+    for callee in hooked("library_changed"):
+        callee(context.args["library"])
 
 
 def scan_in_words(summary: dict[str, Any]) -> str:
@@ -259,9 +265,11 @@ def recheck_file(file: MediaFile, *, actor: User | None = None) -> MediaFile:
 
     Never raises for the file's own trouble: its availability says what is wrong.
     """
-    path = bytes(file.library.root_raw) + b"/" + bytes(file.path_raw)
     if file.state == FileState.PROCESSING:  # it belongs to its job
         return file
+    if file.library.kind != LibraryKind.FOLDER:  # only the next sync knows more
+        return file
+    path = bytes(file.library.root_raw) + b"/" + bytes(file.path_raw)
     try:
         facts = read_facts(path)
         info = probe_in_worker(path)

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from library.models import Library
+from library.models import Library, LibraryKind
 from mediaflow.base.hooks import hooked
 from mediaflow.base.settings_store import get_settings
 from mediaflow.disks import gauge_of, low_disks
@@ -45,9 +45,11 @@ NAV_LINKS = (
     NavLink("Insights", "bulb", ("insights",), ""),
     NavLink("Queue", "queue", ("transcode:queue", "queue"), ""),
     NavLink("History", "history", ("transcode:history", "history"), ""),
+    NavLink("Rules", "bolt", ("transcode:rule_list",), "Automation"),
     NavLink("Presets", "sliders", ("transcode:preset_list", "preset_list"), "Manage"),
     NavLink("Libraries", "folder", ("library:folder_list", "folder_list"), "Manage"),
     NavLink("Plex", "plex", ("library:plex",), "Manage"),
+    NavLink("Analytics", "chart", ("analytics",), "Manage"),
     NavLink("Settings", "nut", ("settings",), "Manage", is_admin_only=True),
     NavLink("Logs", "term", ("logs",), "Manage", is_admin_only=True),
 )
@@ -183,8 +185,9 @@ def is_exposed_http(host: str) -> bool:
 
 
 def _nav_disk() -> dict[str, Any] | None:
-    """The disk of the largest library."""
-    library = Library.objects.order_by("-total_bytes").only("name", "root_raw").first()
+    """The disk of the largest folder library."""
+    folders = Library.objects.filter(kind=LibraryKind.FOLDER)
+    library = folders.order_by("-total_bytes").only("name", "root_raw").first()
     if library is None:
         return None
     gauge = gauge_of(bytes(library.root_raw))

@@ -17,6 +17,7 @@ from library.listing.labels import (
 )
 from library.listing.rows import ShownState, shown_state, shown_title
 from library.media_info import Disposition, HdrKind, MediaInfo
+from library.models import LibraryKind, PlexPart
 from mediaflow.base.film_hooks import FilmPanel, TimelineEntry, bulk_actions, estimate_savings
 from mediaflow.base.film_hooks import film_panels as all_panels
 from mediaflow.templatetags import _text
@@ -87,7 +88,7 @@ def make_film_page(request: HtmxHttpRequest, file: MediaFile) -> FilmPage:
     return FilmPage(
         file=file,
         title=shown_title(file),
-        path=display_path(bytes(file.library.root_raw) + b"/" + bytes(file.path_raw)),
+        path=shown_path(file),
         state=shown_state(file),
         badges=_badges(file),
         tracks=_tracks(info) if info else [],
@@ -100,6 +101,14 @@ def make_film_page(request: HtmxHttpRequest, file: MediaFile) -> FilmPage:
         save=estimate_savings([file]).get(file.pk) if file.state == "new" else None,
         actions=bulk_actions(request.user),
     )
+
+
+def shown_path(file: MediaFile) -> str:
+    """Where it lies; for a file that only Plex knows, where the server has it."""
+    if file.library.kind == LibraryKind.FOLDER:
+        return display_path(bytes(file.library.root_raw) + b"/" + bytes(file.path_raw))
+    known = PlexPart.objects.filter(file=file).values_list("path", flat=True).first()
+    return known or file.path
 
 
 def _badges(file: MediaFile) -> list[str]:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from library.folding import display_path
-from library.models import Library
+from library.models import Library, LibraryKind
 from library.pages.forms import FolderForm, LibraryForm
 from library.pages.scan_cards import scan_card
 from library.services import (
@@ -41,12 +41,14 @@ LOOK_AT_MOST: Final = 2_000
 def folder_list(request: HtmxHttpRequest) -> HttpResponse:
     may_cancel = request.user.is_operator
     rows = []
-    for library in Library.objects.all():
+    for library in Library.objects.filter(kind=LibraryKind.FOLDER):
         scan = active_scan(library)
         shown = scan_card(scan, may_cancel=may_cancel)
         took = f"took {span(library.last_scan_s)}" if library.last_scan_s else ""
         rows.append({"library": library, "scan": shown, "took": took})
-    return render(request, "library/folders.html", {"rows": rows})
+    of_plex = Library.objects.filter(kind=LibraryKind.PLEX)
+    context = {"rows": rows, "plex_libraries": of_plex.select_related("plex_section__server")}
+    return render(request, "library/folders.html", context)
 
 
 @admin_required
@@ -96,7 +98,7 @@ def suggest_folders(typed: str) -> list[str]:
 @admin_required
 @require_http_methods(["GET", "POST"])
 def folder_edit(request: HtmxHttpRequest, library_id: int) -> HttpResponse:
-    library = get_object_or_404(Library, pk=library_id)
+    library = get_object_or_404(Library, pk=library_id, kind=LibraryKind.FOLDER)
     before = (library.name, library.is_enabled)
     form = LibraryForm(request.POST or None, instance=library)
     if request.method == "POST" and form.is_valid():
@@ -162,7 +164,7 @@ def scan_start(request: HtmxHttpRequest, library_id: int) -> HttpResponse:
 @operator_required
 @require_POST
 def scan_all(request: HtmxHttpRequest) -> HttpResponse:
-    """Every library that is enabled."""
-    for library in Library.objects.filter(is_enabled=True):
+    """Every folder library that is enabled."""
+    for library in Library.objects.filter(kind=LibraryKind.FOLDER, is_enabled=True):
         start_scan(library=library, actor=request.user)
     return redirect("library:file_list")

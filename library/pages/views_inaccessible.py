@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from library.listing.selection import SelectionProblem, read_selection
-from library.models import Availability, MediaFile
+from library.models import Availability, Library, LibraryKind, MediaFile
 from library.scanning.rechecks import RECHECK_KIND
 from library.services import remove_from_list
 from mediaflow.base.access import operator_required
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 MOST_PAGES: Final = 200
 REASONS: Final = tuple(kind for kind in Availability if kind != Availability.PRESENT)
+PLEX: Final = "plex"  # a reason of its own: what only Plex knows
 
 
 def inaccessible_files() -> QuerySet[MediaFile]:
@@ -37,12 +38,20 @@ def inaccessible_files() -> QuerySet[MediaFile]:
 def inaccessible_list(request: HtmxHttpRequest) -> HttpResponse:
     reason = request.GET.get("reason", "")
     files = inaccessible_files()
-    if reason in Availability.values:
-        files = files.filter(availability=reason)
+    if reason == PLEX:
+        files = files.filter(library__in=_plex_libraries())
+    elif reason in Availability.values:
+        files = files.filter(availability=reason).exclude(library__in=_plex_libraries())
     newest = files.order_by("-availability_since", "-id").select_related("library")
     paginator = Paginator(newest[: ROWS * MOST_PAGES], ROWS)
     page = paginator.get_page(request.GET.get("page"))
-    context = {"page": page, "reason": reason, "tabs": _tabs(reason), "total": paginator.count}
+    context = {
+        "page": page,
+        "reason": reason,
+        "tabs": _tabs(reason),
+        "total": paginator.count,
+        "is_cut": paginator.count == ROWS * MOST_PAGES,
+    }
     return render(request, "library/inaccessible.html", context)
 
 
@@ -52,7 +61,16 @@ def _tabs(reason: str) -> list[dict[str, Any]]:
         tabs.append(
             {"url": f"?reason={kind}", "label": kind.label, "is_current": reason == kind.value}
         )
+    if reason == PLEX or Library.objects.filter(kind=LibraryKind.PLEX).exists():
+        tabs.append(
+            {"url": f"?reason={PLEX}", "label": "Only in Plex", "is_current": reason == PLEX}
+        )
     return tabs
+
+
+def _plex_libraries() -> list[int]:
+    """As ids: a join would sort all files of the other libraries first."""
+    return list(Library.objects.filter(kind=LibraryKind.PLEX).values_list("pk", flat=True))
 
 
 @operator_required

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from library.models import Library
+from library.models import Library, LibraryKind
 from library.services import LibraryProblem, add_folder_library
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def library_for(path: bytes, *, actor: User | None = None) -> Library:
         raise LibraryProblem("root", "Give the path of a folder.")
     real = os.path.realpath(path)
     if os.path.isdir(real):  # noqa: PTH112 (names are bytes)
-        for library in Library.objects.all():
+        for library in Library.objects.filter(kind=LibraryKind.FOLDER):
             root = bytes(library.root_raw)
             if real == root or real.startswith(root + b"/"):
                 return library

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 
-from library.models import Availability, Library, MediaFile
+from library.models import Availability, Library, LibraryKind, MediaFile
 from library.services import active_scan, start_scan
 from mediaflow.base.periodic import PeriodicTask
 
@@ -22,10 +22,10 @@ FROZEN_INTERVAL_S: Final = 300
 
 
 def due_rescans(now: datetime) -> list[Library]:
-    """Enabled libraries whose next scan is due and that are not being scanned."""
+    """Enabled folder libraries whose next scan is due and that are not being scanned."""
     return [
         library
-        for library in Library.objects.filter(is_enabled=True)
+        for library in Library.objects.filter(kind=LibraryKind.FOLDER, is_enabled=True)
         if _is_due(library, now) and active_scan(library) is None
     ]
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from library.folding import display_path
-from library.models import Availability, FileState, Library, MediaFile
+from library.models import Availability, FileState, Library, LibraryKind, MediaFile
 from library.probing.pool import Inspection, ProbePool, Request
 from library.scanning import guard as scan_guard
 from library.scanning.moves import pair_moves, size_of_lost
@@ -65,7 +65,7 @@ def scan_library(
     `accept_losses`: a person has confirmed that the losses are right.
     Raises Library.DoesNotExist and whatever `checkpoint` raises.
     """
-    library = Library.objects.get(pk=library_id)
+    library = Library.objects.get(pk=library_id, kind=LibraryKind.FOLDER)
     scan = _Scan(library, report, checkpoint, accept_losses)
     started = time.monotonic()
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import DatabaseError, close_old_connections
 from watchfiles import watch
 
-from library.models import Library
+from library.models import Library, LibraryKind
 from library.scanning.mounts import sends_events
 from library.scanning.names import DISC_IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from library.services import LibraryProblem, active_scan, start_scan
@@ -105,7 +105,10 @@ class LibraryWatcher:
 def watched_libraries() -> dict[str, Library]:
     """Root (as text for watchfiles) -> library, for those whose mount sends events."""
     found = {}
-    for library in Library.objects.filter(is_enabled=True, is_watched=True, frozen_reason=""):
+    rows = Library.objects.filter(
+        kind=LibraryKind.FOLDER, is_enabled=True, is_watched=True, frozen_reason=""
+    )
+    for library in rows:
         root = bytes(library.root_raw)
         if os.path.isdir(root) and sends_events(root):  # noqa: PTH112 (names are bytes)
             found[os.fsdecode(root)] = library

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from library.models import Library
+from library.models import Library, LibraryKind
 from library.scanning.marker import marker_matches
 from mediaflow.base.heartbeat import has_live_process
 from mediaflow.base.hooks import hooked
@@ -153,7 +153,7 @@ def check_encoders() -> Iterator[Check]:
 
 def check_libraries() -> Iterator[Check]:
     try:
-        libraries = list(Library.objects.all())
+        libraries = list(Library.objects.filter(kind=LibraryKind.FOLDER))
     except DatabaseError:
         return
     for library in libraries:

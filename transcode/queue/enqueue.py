@@ -26,7 +26,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Concat, Left, RowNumber
 from django.utils import timezone
 
-from library.models import Availability, FileKind, FileState, MediaFile
+from library.models import Availability, FileKind, FileState, LibraryKind, MediaFile
 from mediaflow.base.wake import ring
 from transcode.models import Job, JobStatus, OutputMode
 from transcode.queue.order import POSITION_GAP, first_free_position
@@ -51,6 +51,7 @@ REASONS: Final[dict[str, str]] = {
     "library_frozen": "Its library is frozen; see the folders page.",
     "already_queued": "It is already in the queue.",
     "missing": "It is missing; scan its folder again.",
+    "only_in_plex": "Only Plex reaches it; map its folder, or add it as a library here.",
     "unreachable": "Its folder cannot be reached; is it mounted?",
     "unreadable": "It cannot be read; see the inaccessible files page.",
     "growing": "It is still growing; it can be queued when it has settled.",
@@ -170,6 +171,7 @@ def verdict_of(order: EnqueueOrder) -> Case:
     )
     cases: list[tuple[Q, str]] = [
         (Q(removed_from_list_at__isnull=False), "not_listed"),
+        (Q(library__kind=LibraryKind.PLEX), "only_in_plex"),
         (Q(kind=FileKind.DISC), "disc"),
         (Q(kind=FileKind.SAMPLE), "sample"),
         (Q(library__is_enabled=False), "library_disabled"),

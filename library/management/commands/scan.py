@@ -36,14 +36,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        from library.models import Library
+        from library.models import Library, LibraryKind
         from library.scanning.display import ScanDisplay
 
         if options["paths"]:
             libraries = [self._library(text) for text in options["paths"]]
             libraries = list({library.pk: library for library in libraries}.values())
         else:
-            libraries = list(Library.objects.filter(is_enabled=True))
+            libraries = list(Library.objects.filter(kind=LibraryKind.FOLDER, is_enabled=True))
             if not libraries and not options["is_json"]:
                 raise CommandError(
                     "There is no library yet; name a folder: mediaflow scan /films",

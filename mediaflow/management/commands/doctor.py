@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from library.models import Library
+from library.models import Library, LibraryKind
 from mediaflow.base.restore_flag import is_reconcile_pending
 from mediaflow.diagnostics.checks import run_checks
 from mediaflow.diagnostics.findings import Check
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 )
             return
         reports = []
-        for library in Library.objects.order_by("name"):
+        for library in Library.objects.filter(kind=LibraryKind.FOLDER).order_by("name"):
             report = compare_library(library)
             reports.append(report)
             yield from library_checks(report)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from library.models import Library, PathMapping, PlexAccount, PlexPin, PlexSection, PlexServer
 from library.plex import mapping_test
 from library.plex.looking import LOOK_KIND
+from library.plex.mapping import MappingTable
 from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, look_for
 from library.plex.sync_operation import SYNC
 from mediaflow.base.encryption import encrypt_secret
@@ -414,7 +415,7 @@ def test_a_disk_that_hangs_costs_seconds_not_the_test(tmp_path: Path) -> None:
     def never(_local: bytes) -> Any:
         raise TimeoutError
 
-    table = mapping_test.MappingTable()
+    table = MappingTable()
     paths = [f"/films/{number}.mkv" for number in range(20)]
     asked = []
     with mock.patch.object(mapping_test, "answer_within", side_effect=TimeoutError) as looks:
