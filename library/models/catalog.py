@@ -259,7 +259,15 @@ class MediaFile(models.Model):
     )
 
     class Meta:
-        indexes = [*_list_indexes()]
+        indexes = [
+            *_list_indexes(),
+            # The page of inaccessible files, the newest first: 100,000 of them may be in Plex only.
+            models.Index(
+                fields=["-availability_since", "-id"],
+                name="file_not_present",
+                condition=Q(removed_from_list_at=None) & ~Q(availability="present"),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(name="file_path_once", fields=["library", "path_digest"]),
             models.CheckConstraint(

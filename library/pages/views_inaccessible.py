@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import cached_property
 from django.views.decorators.http import require_GET, require_POST
 
 from library.listing.selection import SelectionProblem, read_selection
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from mediaflow.base.htmx import HtmxHttpRequest
 
+    FilePaginator = Paginator[MediaFile]  # generic only for the type checker
+else:
+    FilePaginator = Paginator
+
 ROWS: Final = 50
 MOST_PAGES: Final = 200
 REASONS: Final = tuple(kind for kind in Availability if kind != Availability.PRESENT)
@@ -34,6 +39,19 @@ def inaccessible_files() -> QuerySet[MediaFile]:
     )
 
 
+class NewestFiles(FilePaginator):
+    """The newest of them; no more are counted than are shown."""
+
+    def __init__(self, files: QuerySet[MediaFile]) -> None:
+        newest = files.order_by("-availability_since", "-id").select_related("library")
+        super().__init__(newest[: ROWS * MOST_PAGES], ROWS)
+        self._files = files
+
+    @cached_property
+    def count(self) -> int:
+        return self._files.order_by()[: ROWS * MOST_PAGES].count()
+
+
 @require_GET
 def inaccessible_list(request: HtmxHttpRequest) -> HttpResponse:
     reason = request.GET.get("reason", "")
@@ -42,8 +60,7 @@ def inaccessible_list(request: HtmxHttpRequest) -> HttpResponse:
         files = files.filter(library__in=_plex_libraries())
     elif reason in Availability.values:
         files = files.filter(availability=reason).exclude(library__in=_plex_libraries())
-    newest = files.order_by("-availability_since", "-id").select_related("library")
-    paginator = Paginator(newest[: ROWS * MOST_PAGES], ROWS)
+    paginator = NewestFiles(files)
     page = paginator.get_page(request.GET.get("page"))
     context = {
         "page": page,
