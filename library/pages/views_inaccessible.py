@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import F
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_GET, require_POST
@@ -56,10 +57,12 @@ class NewestFiles(FilePaginator):
 def inaccessible_list(request: HtmxHttpRequest) -> HttpResponse:
     reason = request.GET.get("reason", "")
     files = inaccessible_files()
+    # As a term that no index of libraries has: the newest come from the index of this page.
+    files = files.alias(of_library=F("library_id") + 0)
     if reason == PLEX:
-        files = files.filter(library__in=_plex_libraries())
+        files = files.filter(of_library__in=_plex_libraries())
     elif reason in Availability.values:
-        files = files.filter(availability=reason).exclude(library__in=_plex_libraries())
+        files = files.filter(availability=reason).exclude(of_library__in=_plex_libraries())
     paginator = NewestFiles(files)
     page = paginator.get_page(request.GET.get("page"))
     context = {
