@@ -24,6 +24,7 @@ from library.models import (
     PlexPart,
     PlexSection,
 )
+from library.plex.bulk_sql import update_rows
 from library.plex.finding import PathFinder, link_signature
 from library.plex.plays import refresh_plays
 from library.plex.stand_ins import drop_unused, remove_files
@@ -78,35 +79,28 @@ def _link_chunk(finder: PathFinder, rows: Sequence[tuple[int, str, int | None, s
     found = finder.find(row[1] for row in rows)
     linked = {pk: file_id for pk, path, _old, _why in rows
               if (file_id := found[path].file_id) is not None}  # fmt: skip
-    explained = [
-        PlexPart(pk=pk, unmatched_reason=found[path].reason)
+    reasons = {
+        pk: found[path].reason
         for pk, path, _old, why in rows
         if pk not in linked and found[path].reason != why
-    ]
+    }
     orphaned = [pk for pk, _path, old, _why in rows if old is None and pk not in linked]
     with transaction.atomic():
         _join([(pk, old, linked[pk]) for pk, _path, old, _why in rows if pk in linked])
-        PlexPart.objects.bulk_update(explained, ["unmatched_reason"], batch_size=200)
-        _explain_files(rows, {row.pk: row.unmatched_reason for row in explained})
+        update_rows(PlexPart, ["unmatched_reason"], [(why, pk) for pk, why in reasons.items()])
+        files = {old: reasons[pk] for pk, _path, old, _why in rows if old and pk in reasons}
+        update_rows(MediaFile, ["availability_reason"], [(why, pk) for pk, why in files.items()])
         # Their file is gone (its library was removed): the next sync reads them again.
         PlexItem.objects.filter(parts__in=orphaned).update(is_detailed=False)
     return len(linked)
-
-
-def _explain_files(
-    rows: Sequence[tuple[int, str, int | None, str]], reasons: dict[int, str]
-) -> None:
-    files = {old: reasons[pk] for pk, _path, old, _why in rows if pk in reasons and old is not None}
-    stand_ins = [MediaFile(pk=pk, availability_reason=why) for pk, why in files.items()]
-    MediaFile.objects.bulk_update(stand_ins, ["availability_reason"], batch_size=200)
 
 
 def _join(pairs: Sequence[tuple[int, int | None, int]]) -> None:
     """Give parts (pk, stand-in, file) their file; the stand-in's tags go over, then it goes."""
     if not pairs:
         return
-    parts = [PlexPart(pk=pk, file_id=file_id, unmatched_reason="") for pk, _old, file_id in pairs]
-    PlexPart.objects.bulk_update(parts, ["file", "unmatched_reason"], batch_size=200)
+    parts = [(file_id, "", pk) for pk, _old, file_id in pairs]
+    update_rows(PlexPart, ["file", "unmatched_reason"], parts)
     replaced = {old: file_id for _pk, old, file_id in pairs if old is not None and old != file_id}
     tags = FileTag.objects.filter(file_id__in=replaced)
     FileTag.objects.bulk_create(
@@ -140,14 +134,8 @@ def _adopt_items(parts: Sequence[int]) -> None:
         if same:
             chosen[plex_item] = same[0][0]
             guids[same[0][0]] = guid
-    PlexItem.objects.bulk_update(
-        [PlexItem(pk=pk, item_id=item) for pk, item in chosen.items()], ["item"], batch_size=200
-    )
-    MediaItem.objects.bulk_update(
-        [MediaItem(pk=pk, plex_guid=guid) for pk, guid in guids.items()],
-        ["plex_guid"],
-        batch_size=200,
-    )
+    update_rows(PlexItem, ["item"], [(item, pk) for pk, item in chosen.items()])
+    update_rows(MediaItem, ["plex_guid"], [(guid, pk) for pk, guid in guids.items()])
 
 
 # ------------------------------------------------------------------------- taking apart

@@ -6,12 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from library.models import MediaFile, PlexPart
+from library.plex.bulk_sql import update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
 _CHUNK: Final = 500
+_COLUMNS: Final = ("is_in_plex", "play_count", "last_played_at")
 
 
 def refresh_plays(file_ids: Iterable[int]) -> int:
@@ -37,12 +39,11 @@ def _refresh(ids: list[int]) -> int:
         counts[file_id] += count
         if viewed_at and (file_id not in last or viewed_at > last[file_id]):
             last[file_id] = viewed_at
-    rows = MediaFile.objects.filter(pk__in=ids).only("is_in_plex", "play_count", "last_played_at")
-    changed = []
-    for row in rows:
-        wanted = (row.pk in seen, counts[row.pk], last.get(row.pk))
-        if (row.is_in_plex, row.play_count, row.last_played_at) != wanted:
-            row.is_in_plex, row.play_count, row.last_played_at = wanted
-            changed.append(row)
-    MediaFile.objects.bulk_update(changed, ["is_in_plex", "play_count", "last_played_at"])
+    rows = MediaFile.objects.filter(pk__in=ids).values_list("pk", *_COLUMNS)
+    changed = [
+        (*wanted, pk)
+        for pk, *before in rows
+        if (wanted := (pk in seen, counts[pk], last.get(pk))) != tuple(before)
+    ]
+    update_rows(MediaFile, _COLUMNS, changed)
     return len(changed)

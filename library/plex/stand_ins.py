@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,8 +19,6 @@ from library.file_records import (
     apply_name,
     apply_path,
     apply_probe,
-    probe_row,
-    save_probe_rows,
 )
 from library.models import (
     Availability,
@@ -28,8 +27,10 @@ from library.models import (
     Library,
     LibraryKind,
     MediaFile,
+    MediaProbe,
     PlexPart,
 )
+from library.plex.bulk_sql import insert_columns, upsert_rows
 from library.scanning.identity import path_digest
 from library.scanning.items import drop_orphans, link_items
 from library.scanning.names import ParsedName
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from library.plex.facts import ItemFacts, PartFacts
 
 PROBER: Final = "plex"
+_PROBE_COLUMNS: Final = ("file", "detail", "error", "prober_version", "probed_at")
 _SLASHES: Final = re.compile(r"[\\/]+")
 _COLUMNS: Final = (
     *NAME_COLUMNS, *PROBE_COLUMNS, "size_bytes", "mtime_ns", "availability",
@@ -118,21 +120,22 @@ def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, 
         _fill(row, one, name)
         rows[row.path_digest], named[row.path_digest] = row, name
         chosen[row.path_digest] = one
-    saved = MediaFile.objects.bulk_create(
-        list(rows.values()),
-        update_conflicts=True,
-        unique_fields=["library", "path_digest"],
-        update_fields=list(_COLUMNS),
-    )
-    probes = []
-    for row in saved:
-        info = chosen[row.path_digest].part.info
+    columns = insert_columns(MediaFile)
+    read = attrgetter(*columns)
+    upsert_rows(
+        MediaFile, columns, map(read, rows.values()), unique=("library", "path_digest"),
+        update=_COLUMNS,
+    )  # fmt: skip
+    saved = MediaFile.objects.filter(library=library, path_digest__in=list(rows))
+    probes: list[tuple[Any, ...]] = []
+    now = timezone.now()
+    for digest, pk in saved.values_list("path_digest", "pk"):
+        row, info = rows[digest], chosen[digest].part.info
+        row.pk = pk
         if info is not None:
-            probe = probe_row(row, info)
-            probe.prober_version = PROBER
-            probes.append(probe)
-    save_probe_rows(probes)
-    link_items(library.pk, [(row, named[row.path_digest]) for row in saved])
+            probes.append((pk, info.to_json(), "", PROBER, now))
+    upsert_rows(MediaProbe, _PROBE_COLUMNS, probes, unique=("file",))
+    link_items(library.pk, [(row, named[digest]) for digest, row in rows.items()])
     return {path: rows[digest] for path, digest in by_path.items()}
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 
 from library.models import ItemFile, MediaItem, PlexItem, PlexPart
+from library.plex.bulk_sql import update_rows, upsert_rows
 from library.plex.plays import refresh_plays
 from library.plex.stand_ins import Wanted, save_stand_ins
 
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from library.plex.finding import Found, PathFinder
 
 _ITEM_COLUMNS: Final = (
-    "guid", "external_ids", "item", "type", "title", "sort_title", "edition", "year", "show_title",
-    "show_rating_key", "season", "episode", "content_rating", "genres", "labels", "collections",
-    "locked_fields", "view_count", "last_viewed_at", "added_at", "updated_at", "listing_digest",
-    "is_detailed", "is_analyzed", "seen_generation", "missing_since",
+    "section", "rating_key", "guid", "external_ids", "item", "type", "title", "sort_title",
+    "edition", "year", "show_title", "show_rating_key", "season", "episode", "content_rating",
+    "genres", "labels", "collections", "locked_fields", "view_count", "last_viewed_at",
+    "added_at", "updated_at", "listing_digest", "is_detailed", "is_analyzed", "seen_generation",
+    "missing_since",
 )  # fmt: skip
 _PART_COLUMNS: Final = (
-    "media_id", "part_index", "path", "path_digest", "size_bytes", "plex_changestamp", "container",
-    "unmatched_reason", "file",
+    "plex_item", "part_id", "media_id", "part_index", "path", "path_digest", "size_bytes",
+    "plex_changestamp", "container", "unmatched_reason", "file",
 )  # fmt: skip
 
 
@@ -110,14 +112,11 @@ class SyncWriter:
     def _write_plays(self, played: Sequence[tuple[ItemFacts, KnownItem]]) -> None:
         if not played:
             return
-        rows = [
-            PlexItem(pk=row.pk, view_count=facts.view_count, last_viewed_at=facts.last_viewed_at)
-            for facts, row in played
-        ]
-        PlexItem.objects.bulk_update(rows, ["view_count", "last_viewed_at"], batch_size=200)
-        parts = PlexPart.objects.filter(plex_item_id__in=[row.pk for row in rows])
-        refresh_plays(parts.exclude(file=None).values_list("file_id", flat=True))
-        self.counts.plays += len(rows)
+        values = [(facts.view_count, facts.last_viewed_at, row.pk) for facts, row in played]
+        update_rows(PlexItem, ["view_count", "last_viewed_at"], values)
+        parts = PlexPart.objects.filter(plex_item_id__in=[row.pk for _facts, row in played])
+        refresh_plays(pk for pk in parts.values_list("file_id", flat=True) if pk is not None)
+        self.counts.plays += len(played)
 
     def write(self, items: Sequence[ItemFacts]) -> None:
         """Whole items, new or changed."""
@@ -240,8 +239,7 @@ class SyncWriter:
             chosen[facts.rating_key] = best[0] if best else None
             if best and facts.guid and best[3] != facts.guid:
                 guids[best[0]] = facts.guid
-        rows = [MediaItem(pk=pk, plex_guid=guid) for pk, guid in guids.items()]
-        MediaItem.objects.bulk_update(rows, ["plex_guid"], batch_size=200)
+        update_rows(MediaItem, ["plex_guid"], [(guid, pk) for pk, guid in guids.items()])
         return chosen
 
     # ------------------------------------------------------------------ items and parts
@@ -249,45 +247,22 @@ class SyncWriter:
     def _save_items(
         self, items: Sequence[ItemFacts], media_items: dict[str, int | None]
     ) -> dict[str, int]:
+        keys = [facts.rating_key for facts in items]
         rows = [
-            PlexItem(
-                section=self.section,
-                rating_key=facts.rating_key,
-                guid=facts.guid,
-                external_ids=list(facts.external_ids),
-                item_id=media_items[facts.rating_key],
-                type=facts.type,
-                title=facts.title,
-                sort_title=facts.sort_title,
-                edition=facts.edition,
-                year=facts.year,
-                show_title=facts.show_title,
-                show_rating_key=facts.show_rating_key,
-                season=facts.season,
-                episode=facts.episode,
-                content_rating=facts.content_rating,
-                genres=list(facts.genres),
-                labels=list(facts.labels),
-                collections=list(facts.collections),
-                locked_fields=list(facts.locked_fields),
-                view_count=facts.view_count,
-                last_viewed_at=facts.last_viewed_at,
-                added_at=facts.added_at,
-                updated_at=facts.updated_at,
-                listing_digest=facts.digest,
-                is_detailed=True,
-                is_analyzed=facts.is_analyzed,
-                seen_generation=self.generation,
+            (
+                self.section.pk, facts.rating_key, facts.guid, facts.external_ids,
+                media_items[facts.rating_key], facts.type, facts.title, facts.sort_title,
+                facts.edition, facts.year, facts.show_title, facts.show_rating_key, facts.season,
+                facts.episode, facts.content_rating, facts.genres, facts.labels,
+                facts.collections, facts.locked_fields, facts.view_count, facts.last_viewed_at,
+                facts.added_at, facts.updated_at, facts.digest, True, facts.is_analyzed,
+                self.generation, None,
             )
             for facts in items
-        ]
-        saved = PlexItem.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["section", "rating_key"],
-            update_fields=list(_ITEM_COLUMNS),
-        )
-        return {row.rating_key: row.pk for row in saved}
+        ]  # fmt: skip
+        upsert_rows(PlexItem, _ITEM_COLUMNS, rows, unique=("section", "rating_key"))
+        saved = PlexItem.objects.filter(section=self.section, rating_key__in=keys)
+        return dict(saved.values_list("rating_key", "pk"))
 
     def _save_parts(
         self,
@@ -300,32 +275,19 @@ class SyncWriter:
         before = PlexPart.objects.filter(plex_item_id__in=list(rows.values()))
         old = {(item, part): (pk, file_id) for item, part, pk, file_id in before.values_list(
             "plex_item_id", "part_id", "pk", "file_id")}  # fmt: skip
-        fresh: dict[tuple[int, str], PlexPart] = {}
+        fresh: dict[tuple[int, str], tuple[Any, ...]] = {}
         for facts in items:
             item_pk = rows[facts.rating_key]
             for part in facts.parts:
-                fresh[item_pk, part.part_id] = PlexPart(
-                    plex_item_id=item_pk,
-                    media_id=part.media_id,
-                    part_id=part.part_id,
-                    part_index=part.index,
-                    path=part.path,
-                    path_digest=_digest(part.path),
-                    size_bytes=part.size_bytes,
-                    plex_changestamp=part.changestamp,
-                    container=part.container[:20],
-                    unmatched_reason=found[part.path].reason,
-                    file_id=files[part.path],
-                )
+                fresh[item_pk, part.part_id] = (
+                    item_pk, part.part_id, part.media_id, part.index, part.path,
+                    _digest(part.path), part.size_bytes, part.changestamp, part.container[:20],
+                    found[part.path].reason, files[part.path],
+                )  # fmt: skip
         gone = [pk for key, (pk, _file) in old.items() if key not in fresh]
         if gone:
             PlexPart.objects.filter(pk__in=gone).delete()
-        PlexPart.objects.bulk_create(
-            list(fresh.values()),
-            update_conflicts=True,
-            unique_fields=["plex_item", "part_id"],
-            update_fields=list(_PART_COLUMNS),
-        )
+        upsert_rows(PlexPart, _PART_COLUMNS, fresh.values(), unique=("plex_item", "part_id"))
         return {file_id for _pk, file_id in old.values() if file_id} | set(files.values())
 
 

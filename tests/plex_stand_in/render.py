@@ -26,8 +26,9 @@ _CONTAINER = {
 
 def listed(world: World, section: Section, item: Item, *, with_guids: bool) -> Tree:
     """As in `/library/sections/N/all`: no streams, few tags, no word on the section."""
-    tree = _head(world, section, item)
-    for key, value in item.tree.items():
+    own = item.tree
+    tree = _head(world, section, item, own)
+    for key, value in own.items():
         if key == "Media":
             tree[key] = [_media(media, is_listed=True) for media in value]
         elif key in _NEVER_IN_LISTS or (key == "Guid" and not with_guids):
@@ -46,13 +47,14 @@ def whole(
     excluded: Collection[str] = (),
 ) -> Tree:
     """As in `/library/metadata/N`. `accessible` and `exists` only when they were asked for."""
-    tree = _head(world, section, item)
+    own = item.tree
+    tree = _head(world, section, item, own)
     tree |= {
         "librarySectionTitle": section.title,
         "librarySectionID": int(section.key),
         "librarySectionKey": f"/library/sections/{section.key}",
     }
-    for key, value in item.tree.items():
+    for key, value in own.items():
         if key in excluded:
             continue
         if key == "Media":
@@ -61,7 +63,7 @@ def whole(
     return tree
 
 
-def _head(world: World, section: Section, item: Item) -> Tree:
+def _head(world: World, section: Section, item: Item, own: Tree) -> Tree:
     key = item.rating_key
     path = f"/library/metadata/{key}"
     if item.type == "collection":
@@ -77,7 +79,7 @@ def _head(world: World, section: Section, item: Item) -> Tree:
     }
     if item.type == "collection":
         tree["childCount"] = str(len(world.members(section, item)))  # text, as Plex has it
-    plays = world.views.get(item.guid) if world.views else None
+    plays = world.views.get(own["guid"]) if world.views else None
     if plays:
         tree |= {"viewCount": plays[0], "lastViewedAt": plays[1]}
     if item.deleted_at:

