@@ -13,6 +13,7 @@ from transcode.pages.views import (
     pictures,
     presets,
     queue,
+    rules,
 )
 
 app_name = "transcode"
@@ -75,4 +76,15 @@ urlpatterns = [
     path("presets/of/<slug:slug>/export/", presets.preset_export, name="preset_export"),
     path("presets/of/<slug:slug>/delete/ask/", presets.preset_delete_ask, name="preset_delete_ask"),
     path("presets/of/<slug:slug>/delete/", presets.preset_delete, name="preset_delete"),
+    path("rules/", rules.rule_list, name="rule_list"),
+    path("rules/new/", rules.rule_new, name="rule_new"),
+    path("rules/words/", rules.rule_words, name="rule_words"),
+    path("rules/<int:rule_id>/", rules.rule_detail, name="rule_detail"),
+    path("rules/<int:rule_id>/edit/", rules.rule_edit, name="rule_edit"),
+    path("rules/<int:rule_id>/dry-run/", rules.rule_dry_run, name="rule_dry_run"),
+    path("rules/<int:rule_id>/run/", rules.rule_run, name="rule_run"),
+    path("rules/<int:rule_id>/enable/", rules.rule_enable, name="rule_enable"),
+    path("rules/<int:rule_id>/copy/", rules.rule_copy, name="rule_copy"),
+    path("rules/<int:rule_id>/delete/ask/", rules.rule_delete_ask, name="rule_delete_ask"),
+    path("rules/<int:rule_id>/delete/", rules.rule_delete, name="rule_delete"),
 ]

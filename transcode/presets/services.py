@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from mediaflow.base.audit import record_audit
-from transcode.models import Job, Preset
+from transcode.models import Job, Preset, Rule
 from transcode.presets.builtin import BUILTIN_SLUGS
 from transcode.presets.spec import PresetProblem, PresetSpec, validate
 from transcode.states import ACTIVE
@@ -64,11 +64,15 @@ def edit_preset(
 
 
 def delete_preset(preset: Preset, *, actor: User | None = None) -> None:
-    """Jobs keep the rules they were queued with. Raises PresetProblem while some still wait."""
+    """Jobs keep what they were queued with. Raises PresetProblem while jobs or rules need it."""
     _refuse_builtin(preset)
     waiting = Job.objects.filter(preset=preset, status__in=ACTIVE).count()
     if waiting:
         raise PresetProblem("name", f"is used by {waiting} jobs in the queue; cancel them first.")
+    rules = list(Rule.objects.filter(preset=preset).values_list("name", flat=True)[:3])
+    if rules:
+        names = ", ".join(f"“{rule}”" for rule in rules)
+        raise PresetProblem("name", f"is what {names} queue with; give them another preset first.")
     slug, name = preset.slug, preset.name
     preset.delete()
     record_audit("preset.delete", actor=actor, subject=slug, detail=name)

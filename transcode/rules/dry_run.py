@@ -36,6 +36,11 @@ class VerdictGroup:
     size_bytes: int
     examples: tuple[MediaFile, ...]
 
+    @property
+    def more(self) -> int:
+        """How many are not among the examples."""
+        return self.files - len(self.examples)
+
 
 @dataclass(frozen=True, slots=True)
 class RuleForecast:

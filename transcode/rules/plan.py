@@ -45,6 +45,7 @@ VERDICT_WORDS: Final[dict[str, str]] = {
     LIMIT_WEEK: "Week's limit",
     LIMIT_SIZE: "Too large for the limit",
     "not_listed": "Off the list",
+    "only_in_plex": "Only in Plex",
     "disc": "Disc",
     "sample": "Sample",
     "library_disabled": "Library off",

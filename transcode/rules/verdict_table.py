@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from transcode.models import Job, RuleDecision
@@ -60,7 +61,10 @@ class VerdictTable:
         )
         rows = self._plan.judged().order_by()
         values = rows.values_list("pk", "size_bytes", "added_at", "verdict")
-        sql, params = values.query.sql_with_params()
+        try:
+            sql, params = values.query.sql_with_params()
+        except EmptyResultSet:  # a filter that no film can pass
+            return
         _run(f"INSERT INTO {_TABLE} (file_id, size_bytes, added_at, verdict) {sql}", params)
 
     def drop(self) -> None:
