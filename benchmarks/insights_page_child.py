@@ -146,21 +146,24 @@ def _deep(sort: str) -> str:
 
 
 def _time(client: Client, path: str) -> dict[str, float]:
-    """The best of five, each with nothing remembered."""
+    """The best of five, each with nothing remembered; `cpu_ms` is what the processor worked."""
     from django.core.cache import cache
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     from transcode.pages.live import live_parts
 
-    times, queries = [], 0
+    times: list[float] = []
+    cpu: list[float] = []
+    queries = 0
     for _ in range(6):
         cache.clear()
         live_parts.forget()
         with CaptureQueriesContext(connection) as captured:
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), time.process_time()
             answer: Any = client.get(path)
             times.append(1000 * (time.perf_counter() - begun))
+            cpu.append(1000 * (time.process_time() - worked))
         assert answer.status_code == 200, (path, answer.status_code)
         queries = len(captured)
-    return {"ms": min(times[1:]), "queries": queries}
+    return {"ms": min(times[1:]), "cpu_ms": min(cpu[1:]), "queries": queries}

@@ -49,6 +49,7 @@ NAV_LINKS = (
     NavLink("Presets", "sliders", ("transcode:preset_list", "preset_list"), "Manage"),
     NavLink("Libraries", "folder", ("library:folder_list", "folder_list"), "Manage"),
     NavLink("Plex", "plex", ("library:plex",), "Manage"),
+    NavLink("Connections", "link", ("library:connection_list",), "Manage", is_admin_only=True),
     NavLink("Analytics", "chart", ("analytics",), "Manage"),
     NavLink("Settings", "nut", ("settings",), "Manage", is_admin_only=True),
     NavLink("Logs", "term", ("logs",), "Manage", is_admin_only=True),

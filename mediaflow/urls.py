@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", favicon, name="favicon"),
     path("", include("mediaflow.accounts.urls")),
     path("", include("mediaflow.insights.urls")),
+    path("", include("mediaflow.analytics.urls")),
     path("operations/<int:operation_id>/", operation, name="operation"),
     path("operations/<int:operation_id>/cancel/", operation_cancel, name="operation_cancel"),
     path("settings/", settings, name="settings"),
