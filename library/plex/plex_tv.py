@@ -72,12 +72,12 @@ def new_pin() -> Pin:
     return Pin(pin_id, code, datetime.now(UTC) + timedelta(seconds=lifetime_s))
 
 
-def pin_token(pin_id: int, code: str) -> str:
+def pin_token(pin_id: int) -> str:
     """The token, once the person has agreed; "" until then. Raises PlexProblem.
 
     A PIN that plex.tv has forgotten is a problem of kind "refused".
     """
-    found = _read(_call("GET", f"/api/v2/pins/{pin_id}", params={"code": code}))
+    found = _read(_call("GET", f"/api/v2/pins/{pin_id}"))
     return text(found.get("authToken"))
 
 

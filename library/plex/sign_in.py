@@ -72,7 +72,7 @@ def poll_sign_in(pin: PlexPin, *, actor: User) -> PlexAccount | None:
     if not cache.add(f"plex-pin-{pin.pk}", 1, POLL_GAP_S):
         return None
     try:
-        token = plex_tv.pin_token(pin.pin_id, pin.code)
+        token = plex_tv.pin_token(pin.pin_id)
     except PlexProblem as problem:
         if problem.kind == "refused":
             raise SignInOver("Plex has forgotten this sign-in; begin again.") from None

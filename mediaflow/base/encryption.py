@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import lru_cache
+from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.conf import settings
 from mediaflow.base.keys import read_or_create_secret
 
 KEY_NAME = "encryption_key"
+_SHORTEST = 32
 
 
 class SecretLost(Exception):
@@ -44,7 +46,14 @@ def _fernet() -> Fernet:
 
 @lru_cache(maxsize=4)
 def _fernet_of(keys_dir: str) -> Fernet:
-    from pathlib import Path
-
-    secret = read_or_create_secret(Path(keys_dir) / KEY_NAME)
+    path = Path(keys_dir) / KEY_NAME
+    if path.exists() and not _is_whole(path):
+        path.replace(path.with_name(f"{KEY_NAME}.damaged"))
+    secret = read_or_create_secret(path)
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+
+
+def _is_whole(path: Path) -> bool:
+    """An empty key is one that everybody knows, and half a file is no key."""
+    text = path.read_bytes().strip()
+    return len(text) >= _SHORTEST and text.isascii()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tests.plex_stand_in.trees import Tree
 
 ACCOUNT_TOKEN = "stand-in-account-token"
-AUTH_PAGE = b"""<!doctype html><html lang="en"><head><title>Plex (stand-in)</title></head><body>
+AUTH_PAGE = b"""<!doctype html><html lang="en"><head><title>Plex (stand-in)</title>
+<link rel="icon" href="data:,"></head><body>
 <h1>Sign in to Plex</h1><button id="approve">Sign in</button><script>
 document.getElementById("approve").onclick = async () => {
   const text = location.hash.replace(/^#!?\\??/, "");

@@ -259,3 +259,43 @@ def test_a_lease_of_a_process_that_has_ended_stops_no_restore(
     host, _pid, _ticks = own_identity().rsplit("/", 2)
     shell(instance, LEASES["job"].format(owner=f"{host}/4194303/1"))
     assert instance.run("restore", str(archive)).returncode == 0
+
+
+PLEX = (
+    "from library.models import PlexServer;"
+    "from mediaflow.base.encryption import encrypt_secret;"
+    "PlexServer.objects.create(machine_id='m', name='Home', url='http://127.0.0.1:1',"
+    " token_encrypted=encrypt_secret('plex-secret-token'))"
+)
+USE = (
+    "from library.models import PlexServer;"
+    "from library.plex.connections import choose_connection;"
+    "server = PlexServer.objects.get();"
+    "choose_connection(server);"
+    "print(server.is_token_dead, server.error)"
+)
+
+
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_a_backup_without_keys_leads_to_signing_in_again(
+    instance: Instance, tmp_path: Path, with_keys: bool
+) -> None:
+    shell(instance, PLEX)
+    target = tmp_path / "one.tar.gz"
+    instance.run("backup", str(target), *(["--with-keys"] if with_keys else []), check=True)
+    with tarfile.open(target) as archive:
+        content = b"".join(
+            handle.read() for row in archive if (handle := archive.extractfile(row)) is not None
+        )
+    assert b"plex-secret-token" not in content
+    for key in (instance.data_dir / "keys").iterdir():
+        if key.name != "secret_key":
+            key.unlink()
+
+    instance.run("restore", str(target), check=True)
+
+    said = shell(instance, USE)
+    if with_keys:
+        assert said.startswith("False None of the 0") or "No address" in said
+    else:
+        assert said.startswith("True") and "Sign in to Plex again" in said
