@@ -11,7 +11,11 @@ from urllib.parse import urlencode
 
 import django
 
+from benchmarks import analysis_child
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.test import Client
 
 ORDERS: Final = tuple(
@@ -42,7 +46,16 @@ def main() -> None:
     django.setup()
     logging.disable(logging.WARNING)
     step, files = sys.argv[1], int(sys.argv[2])
-    steps = {"fill": fill, "pages": pages, "search": search}
+    steps: dict[str, Callable[[int], Any]] = {
+        "fill": fill,
+        "pages": pages,
+        "search": search,
+        "multiply-for-analysis": analysis_child.multiply,
+        "enrich-for-analysis": analysis_child.enrich,
+        "forget-analysis": analysis_child.forget,
+        "analyze": analysis_child.analyze,
+        "analyze-busy": analysis_child.analyze_busy,
+    }
     json.dump(steps[step](files), sys.stdout)
 
 

@@ -18,6 +18,7 @@ class LibraryConfig(AppConfig):
         from library.listing.bulk import OPERATION_KIND, run_bulk_change
         from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
+        from library.pages.plex_panel import plex_panel
         from library.plex.looking import LOOK_KIND, run_look
         from library.plex.mapping_test import MAPPING_TEST_KIND, run_mapping_test
         from library.plex.sync_operation import SYNC, run_sync
@@ -41,6 +42,7 @@ class LibraryConfig(AppConfig):
         register_operation(SYNC, run_sync)
         register_hook("periodic_tasks", periodic_tasks)
         register_hook("periodic_tasks", webhook_tasks)
+        register_hook("film_panels", plex_panel)
         register_hook("periodic_tasks", sync_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)
         register_operation(services.ANALYZE, services.run_analysis_operation)
@@ -50,11 +52,11 @@ class LibraryConfig(AppConfig):
 def _analysis_tasks() -> "Iterable[PeriodicTask]":
     from library.analysis.decisions import wake_snoozed
     from library.analysis.figures import count_when_due
-    from library.analysis.services import start_due_analysis
+    from library.analysis.services import start_due_analyses
     from mediaflow.base.periodic import PeriodicTask
 
     return [
         PeriodicTask("storage_figures", 300, count_when_due),
         PeriodicTask("snoozed", 300, wake_snoozed),
-        PeriodicTask("analysis", 600, start_due_analysis),
+        PeriodicTask("analysis", 60, start_due_analyses),
     ]

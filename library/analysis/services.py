@@ -19,7 +19,7 @@ from library.models import (
 )
 from mediaflow.base.audit import record_audit
 from mediaflow.base.operations import OperationProblem, start_operation
-from mediaflow.base.settings_store import get_setting
+from mediaflow.base.settings_store import get_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ANALYZE: Final = "analyze"
 BY_HAND, BY_SCHEDULE, BY_SCAN = "by hand", "schedule", "scan"
+_CHANGES: Final = ("added", "changed", "moved", "missing")  # of a scan's summary
 SCHEDULES: Final = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
 
 
@@ -56,24 +57,36 @@ def start_analysis(
     )
 
 
-def start_due_analysis(now: datetime | None = None) -> Operation | None:
-    """Periodic: an analysis of all libraries, where the last one is as old as the settings say."""
-    interval = SCHEDULES.get(get_setting("insights_schedule"))
-    if interval is None or not Library.objects.filter(is_enabled=True).exists():
-        return None
+def start_due_analyses(now: datetime | None = None) -> list[Operation]:
+    """Periodic: of all libraries, where the last analysis is as old as the settings say; else of
+    those that a scan has changed since they were looked at."""
+    settings = get_settings("insights_schedule", "insights_after_scan")
     moment = now or timezone.now()
+    libraries = list(Library.objects.filter(is_enabled=True, frozen_reason=""))
+    if not libraries:
+        return []
     last = AnalysisRun.objects.filter(library=None).order_by("-id").first()
+    if _is_due(last, SCHEDULES.get(settings["insights_schedule"]), moment):
+        return [start_analysis(trigger=BY_SCHEDULE)]
+    if not settings["insights_after_scan"]:
+        return []
+    return [start_analysis(row, trigger=BY_SCAN) for row in libraries if _has_new_scan(row)]
+
+
+def _is_due(last: AnalysisRun | None, interval: timedelta | None, now: datetime) -> bool:
+    if interval is None:
+        return False
     # A clock that went back is no reason to wait for years.
-    if last is not None and timedelta(0) <= moment - last.started_at < interval:
-        return None
-    return start_analysis(trigger=BY_SCHEDULE)
+    return last is None or not timedelta(0) <= now - last.started_at < interval
 
 
-def start_after_scan(library: Library, *, has_changed: bool) -> Operation | None:
-    """A scan has ended: look at the library again where it found a change, if that is wanted."""
-    if not has_changed or not get_setting("insights_after_scan"):
-        return None
-    return start_analysis(library, trigger=BY_SCAN)
+def _has_new_scan(library: Library) -> bool:
+    """Whether the last scan changed something and nobody has analysed the library since."""
+    summary, scanned_at = library.last_scan_summary, library.last_scan_at
+    if scanned_at is None or not any(summary.get(key) for key in _CHANGES):
+        return False
+    own = Q(library=library) | Q(library=None)
+    return not AnalysisRun.objects.filter(own, started_at__gte=scanned_at).exists()
 
 
 def run_analysis_operation(context: OperationContext) -> None:
