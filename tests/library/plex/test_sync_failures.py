@@ -1,0 +1,306 @@
+"""A server that fails in the middle: nothing is wrongly missing, nothing is there twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from library.models import MediaFile, PlexItem, PlexPart, PlexServer
+from library.plex.client import PlexProblem
+from library.plex.sync import SyncProblem
+from library.plex.sync_losses import LossesRefused
+from library.plex.sync_operation import run_sync, start_sync
+from mediaflow.base.models import OperationStatus
+from mediaflow.base.operations import OperationHandedBack, run_operation_here
+from tests.library.plex.rows import make_section, sync
+from tests.plex_stand_in.fixture import plex as plex
+
+if TYPE_CHECKING:
+    from library.models import PlexSection
+    from tests.plex_stand_in import PlexStandIn
+    from tests.plex_stand_in.world import Section
+
+pytestmark = pytest.mark.django_db
+FILMS = 25
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of five and batches of three: every failure has a middle."""
+    monkeypatch.setattr("library.plex.client.PAGE_ITEMS", 5)
+    monkeypatch.setattr("library.plex.client.PlexClient.list_page.__kwdefaults__", {
+        "size": 5, "where": None,
+    })  # fmt: skip
+    monkeypatch.setattr("library.plex.read_ahead.BATCH_IDS", 3)
+    monkeypatch.setattr("library.plex.sync_losses.BATCH_IDS", 3)
+
+
+@pytest.fixture
+def films(plex: PlexStandIn) -> Section:
+    section = plex.world.add_section("Movies", location="/data/films")
+    for number in range(FILMS):
+        plex.world.add_movie(section, f"Film {number:02d}")
+    return section
+
+
+@pytest.fixture
+def section(plex: PlexStandIn, films: Section) -> PlexSection:
+    return make_section(plex, films)
+
+
+def all_is_well(section: PlexSection, count: int = FILMS) -> bool:
+    """Each film once, with one file, and none missing."""
+    titles = list(PlexItem.objects.values_list("title", flat=True))
+    return (
+        len(titles) == len(set(titles)) == count
+        and not PlexItem.objects.exclude(missing_since=None).exists()
+        and PlexPart.objects.count() == count
+        and MediaFile.objects.filter(is_in_plex=True).count() == count
+        and section.item_count == count
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 503, "times": 2},
+        {"status": 429, "retry_after": "1", "times": 3},
+        {"status": 429, "retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"},
+        {"cut": True},
+        {"hang_up": True},
+    ],
+    ids=["503", "429", "429 with a date", "cut in the middle", "no answer"],
+)
+@pytest.mark.parametrize("where", ["/library/sections/1/all", "/library/metadata/"])
+def test_what_passes_is_tried_again(
+    plex: PlexStandIn, section: PlexSection, fault: dict[str, Any], where: str
+) -> None:
+    plex.fail(where, after=2, **fault)
+    sync(section)
+    assert all_is_well(section)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ({"status": 500}, "bad_reply"),
+        ({"status": 503}, "busy"),
+        ({"status": 429}, "busy"),
+        ({"cut": True}, "network"),
+        ({"hang_up": True}, "network"),
+        ({"garbage": True}, "bad_reply"),
+        ({"empty": True}, "bad_reply"),
+        ({"status": 401}, "auth"),
+        ({"status": 403}, "refused"),
+    ],
+)
+@pytest.mark.parametrize("where", ["/library/sections/1/all", "/library/metadata/"])
+def test_what_lasts_ends_the_sync_and_loses_nothing(
+    plex: PlexStandIn, section: PlexSection, fault: dict[str, Any], kind: str, where: str
+) -> None:
+    sync(section)
+    plex.world.touch(plex.world.find("Film 20"), title="Film twenty")
+    plex.fail(where, times=0, **fault)
+    with pytest.raises(PlexProblem) as problem:
+        sync(section)
+
+    assert problem.value.kind == kind
+    assert plex.token not in problem.value.text
+    assert not PlexItem.objects.exclude(missing_since=None).exists()
+    plex.faults.clear()
+    sync(section)
+    assert all_is_well(section)
+    assert PlexItem.objects.filter(title="Film twenty").exists()
+
+
+def test_a_first_sync_that_failed_goes_on_where_it_was(
+    plex: PlexStandIn, section: PlexSection
+) -> None:
+    plex.fail("/all", after=3, times=0, status=500)
+    with pytest.raises(PlexProblem):
+        sync(section)
+    begun = PlexItem.objects.count()
+    assert 0 < begun < FILMS
+    assert section.sync_cursor["start"] > 0
+    plex.faults.clear()
+    plex.requests.clear()
+    sync(section)
+
+    assert all_is_well(section)
+    starts = [int(seen.headers["X-Plex-Container-Start"]) for seen in plex.calls("/all")]
+    assert min(starts) > 0
+    assert section.sync_cursor == {}
+
+
+def test_a_sync_that_is_handed_back_goes_on_later(plex: PlexStandIn, section: PlexSection) -> None:
+    calls = 0
+
+    def stop() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 8:
+            raise OperationHandedBack
+
+    with pytest.raises(OperationHandedBack):
+        sync(section, checkpoint=stop)
+    assert PlexItem.objects.count() < FILMS
+    sync(section)
+    assert all_is_well(section)
+
+
+def test_items_that_vanish_between_pages_take_no_others_with_them(
+    plex: PlexStandIn, films: Section, section: PlexSection
+) -> None:
+    sync(section)
+    films.change()
+
+    def remove_the_first_two() -> None:
+        for title in ("Film 00", "Film 01"):
+            plex.world.remove(plex.world.find(title))
+
+    plex.before("/library/sections/1/all", remove_the_first_two, nth=3)
+    sync(section)
+    sync(section)
+
+    gone = PlexItem.objects.exclude(missing_since=None).values_list("title", flat=True)
+    assert sorted(gone) == ["Film 00", "Film 01"]
+
+
+def test_items_that_vanish_during_a_first_sync_hide_none(
+    plex: PlexStandIn, section: PlexSection
+) -> None:
+    plex.before(
+        "/library/sections/1/all", lambda: plex.world.remove(plex.world.find("Film 01")), nth=3
+    )
+    sync(section)
+    titles = set(PlexItem.objects.filter(missing_since=None).values_list("title", flat=True))
+    assert titles >= {f"Film {number:02d}" for number in range(2, FILMS)}
+
+
+def test_an_item_that_vanishes_before_its_details_are_read_is_not_there(
+    plex: PlexStandIn, section: PlexSection
+) -> None:
+    plex.before("/library/metadata/", lambda: plex.world.remove(plex.world.find("Film 01")))
+    sync(section)
+    assert not PlexItem.objects.filter(title="Film 01", missing_since=None).exists()
+    assert PlexItem.objects.filter(missing_since=None).count() == FILMS - 1
+
+
+def test_items_that_are_listed_twice_are_there_once(
+    plex: PlexStandIn, films: Section, section: PlexSection
+) -> None:
+    films.overlap = 2
+    sync(section)
+    sync(section, is_full=True)
+    assert PlexItem.objects.count() == len(set(PlexItem.objects.values_list("title", flat=True)))
+    assert PlexPart.objects.count() == MediaFile.objects.count() == PlexItem.objects.count()
+    assert not PlexItem.objects.exclude(missing_since=None).exists()
+
+
+def test_a_section_that_is_being_scanned_is_waited_for(
+    plex: PlexStandIn, films: Section, section: PlexSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("library.plex.sync.REFRESH_POLL_S", 0.01)
+    films.refreshing = True
+    waits = 0
+
+    def pass_time() -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 3:
+            films.refreshing = False
+
+    sync(section, checkpoint=pass_time)
+    assert waits >= 3
+    assert all_is_well(section)
+
+
+def test_a_section_that_is_scanned_for_ever_is_left_for_later(
+    plex: PlexStandIn, films: Section, section: PlexSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("library.plex.sync.REFRESH_WAIT_S", 0.0)
+    films.refreshing = True
+    with pytest.raises(SyncProblem, match="scanning this library"):
+        sync(section)
+    assert PlexItem.objects.count() == 0
+
+
+def test_too_much_gone_at_once_is_refused_until_a_person_accepts_it(
+    plex: PlexStandIn, films: Section, section: PlexSection
+) -> None:
+    sync(section)
+    for item in films.of_type("movie")[:15]:
+        plex.world.remove(item)
+    with pytest.raises(LossesRefused, match="15 of 25"):
+        sync(section)
+    assert not PlexItem.objects.exclude(missing_since=None).exists()
+    assert MediaFile.objects.filter(is_in_plex=True).count() == FILMS
+
+    assert sync(section, accept_losses=True)["missing"] == 15
+
+
+def test_an_emptied_section_is_refused(
+    plex: PlexStandIn, films: Section, section: PlexSection
+) -> None:
+    sync(section)
+    films.items.clear()
+    films.change()
+    with pytest.raises(LossesRefused):
+        sync(section)
+    assert not PlexItem.objects.exclude(missing_since=None).exists()
+
+
+def test_a_dead_token_is_told_from_a_network_fault(plex: PlexStandIn, section: PlexSection) -> None:
+    plex.fail("/library/sections", times=0, hang_up=True)
+    operation = run_operation_here(start_sync(section=section))
+    server = PlexServer.objects.get()
+    assert operation.status == OperationStatus.FAILED
+    assert not server.is_token_dead
+    assert "cannot be reached" in server.error
+
+    plex.faults.clear()
+    plex.world.tokens.clear()
+    operation = run_operation_here(start_sync(section=section))
+    server.refresh_from_db()
+    assert server.is_token_dead
+    assert "Sign in" in operation.message
+
+    plex.world.tokens[plex.token] = True
+    operation = run_operation_here(start_sync(section=section))
+    server.refresh_from_db()
+    assert operation.status == OperationStatus.COMPLETED
+    assert (server.is_token_dead, server.error) == (False, "")
+    assert operation.message.startswith("25 items: 25 new")
+
+
+def test_a_section_that_the_server_lost_says_so(
+    plex: PlexStandIn, films: Section, section: PlexSection
+) -> None:
+    sync(section)
+    plex.world.sections.clear()
+    with pytest.raises(SyncProblem, match="no such library"):
+        sync(section)
+    assert not PlexItem.objects.exclude(missing_since=None).exists()
+
+
+def test_two_asks_for_a_sync_are_one(section: PlexSection) -> None:
+    assert start_sync(section=section).pk == start_sync(section=section).pk
+
+
+def test_the_token_is_never_in_an_address(plex: PlexStandIn, section: PlexSection) -> None:
+    sync(section)
+    assert plex.requests
+    assert all(seen.headers["X-Plex-Token"] == plex.token for seen in plex.requests)
+    assert not any("Token" in name for seen in plex.requests for name, _value in seen.params)
+
+
+def test_all_calls_come_from_one_device(plex: PlexStandIn, section: PlexSection) -> None:
+    sync(section)
+    assert len({seen.headers["X-Plex-Client-Identifier"] for seen in plex.requests}) == 1
+
+
+def test_the_handler_is_the_one_that_is_registered() -> None:
+    from mediaflow.base.operations import _handlers
+
+    assert _handlers["plex_sync"] is run_sync
