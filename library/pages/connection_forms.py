@@ -17,13 +17,18 @@ else:
     ArrModelForm = WebhookModelForm = forms.ModelForm
 
 
+ARR_KINDS = [("radarr", "Radarr"), ("sonarr", "Sonarr")]
+HOOK_KINDS = [("plex", "Plex"), *ARR_KINDS]
+
+
 class ArrForm(ArrModelForm):
     """One Sonarr or Radarr. The key is written, never shown."""
 
+    kind = forms.ChoiceField(label="Program", choices=ARR_KINDS)
     api_key = forms.CharField(
         label="API key",
         max_length=200,
-        required=False,
+        error_messages={"required": "Give the API key of the server."},
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -31,7 +36,6 @@ class ArrForm(ArrModelForm):
         model = ArrServer
         fields: ClassVar[list[str]] = ["kind", "name", "url", "is_on_this_machine", "is_enabled"]
         labels: ClassVar[dict[str, str]] = {
-            "kind": "Program",
             "url": "Address",
             "is_on_this_machine": "It runs on this machine",
             "is_enabled": "Tell it about replaced files",
@@ -52,6 +56,7 @@ class ArrForm(ArrModelForm):
         super().__init__(*args, **kwargs)
         key = self.fields["api_key"]
         if self.instance.api_key_encrypted:
+            key.required = False
             key.help_text = "One is stored. Leave this empty to keep it."
         else:
             key.help_text = "In Sonarr or Radarr under Settings, General, Security."
@@ -64,8 +69,6 @@ class ArrForm(ArrModelForm):
 
     def clean_api_key(self) -> str:
         key: str = self.cleaned_data["api_key"].strip()
-        if not key and not self.instance.api_key_encrypted:
-            raise ValidationError("Give the API key of the server.")
         if not key.isascii() or not key.isprintable():
             raise ValidationError("An API key is letters and digits; copy it once more.")
         return key
@@ -74,10 +77,11 @@ class ArrForm(ArrModelForm):
 class WebhookForm(WebhookModelForm):
     """A new webhook: who will call it."""
 
+    kind = forms.ChoiceField(label="Who calls it", choices=HOOK_KINDS)
+
     class Meta:
         model = Webhook
         fields: ClassVar[list[str]] = ["kind", "name"]
-        labels: ClassVar[dict[str, str]] = {"kind": "Who calls it"}
         help_texts: ClassVar[dict[str, str]] = {"name": "For this list, for example Radarr 4K."}
 
     def clean_name(self) -> str:

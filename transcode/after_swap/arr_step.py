@@ -8,6 +8,7 @@ from library.arr.client import ArrClient, ArrProblem, is_below
 from library.arr.services import note_contact
 from library.models import ArrServer
 from library.plex.mapping import MappingTable
+from transcode.after_swap.disk import is_disk_away, later
 from transcode.after_swap.outbox import Done, Failed
 from transcode.models import Replacement
 
@@ -21,6 +22,8 @@ def tell_arr(claim: Claim) -> Outcome:
     row = Replacement.objects.filter(pk=claim.payload.get("replacement") or 0).first()
     if server is None or row is None or not server.is_enabled:
         return Done("The server was removed or switched off.")
+    if is_disk_away(row):
+        return later(server.name)
     path = MappingTable.load(server).remote_path(bytes(row.original_raw))
     if path is None:
         return Done(f"{server.name} has no name for this file; a path mapping may be missing.")

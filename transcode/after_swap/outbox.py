@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils import timezone
 
+from library.models import ArrServer, PlexServer
 from mediaflow.base.audit import record_audit
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.leases import LeasedRows, new_token, own_identity
@@ -109,6 +110,19 @@ def due_entries() -> QuerySet[OutboxEntry]:
         When(kind__in=FAN_OUT, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     return open_rows.order_by(order, "not_before", "id")
+
+
+def has_listeners() -> bool:
+    """Whether anybody is to be told of swaps."""
+    servers = PlexServer.objects.filter(is_enabled=True)
+    return servers.exists() or ArrServer.objects.filter(is_enabled=True).exists()
+
+
+def is_soon_due(*, within_s: float) -> bool:
+    """Whether an entry is being worked on or will be within so many seconds."""
+    soon = timezone.now() + timedelta(seconds=within_s)
+    open_rows = OutboxEntry.objects.filter(done_at=None, given_up_at=None)
+    return open_rows.filter(Q(not_before__lte=soon) | ~Q(lease_token="")).exists()
 
 
 def work_on_due(

@@ -21,6 +21,7 @@ from library.media_info import MediaInfo
 from library.models import PlexSection, PlexServer, PlexSwap
 from library.plex.client import PlexProblem
 from mediaflow.base.failpoints import declare, reach
+from transcode.after_swap.disk import is_disk_away, later
 from transcode.after_swap.outbox import Done, Failed, Later
 from transcode.after_swap.plex_calls import PlexCalls
 from transcode.after_swap.plex_facts import (
@@ -37,6 +38,8 @@ from transcode.after_swap.plex_snapshot import compared, edits_for, from_film
 from transcode.models import JournalState, Replacement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import QuerySet
 
     from library.plex.facts import PartFacts
@@ -63,6 +66,8 @@ def tell_plex(claim: Claim) -> Outcome:
         return Done("The server was removed or switched off.")
     if row.state not in {JournalState.DONE, JournalState.UNDONE}:
         return Later("The film is being put back.", 30)
+    if is_disk_away(row):
+        return later(server.name)
     try:
         with PlexCalls(server) as plex:
             return _Walk(claim, server, row, plex).go()
@@ -109,7 +114,7 @@ class _Walk:
 
     def _scan(self) -> None:
         """One call for each section, for all films that wait for one on this server."""
-        waiting = PlexSwap.objects.filter(server=self._server, step=STEP_DUE)
+        waiting = _with_disk(PlexSwap.objects.filter(server=self._server, step=STEP_DUE))
         by_section: dict[str, list[PlexSwap]] = {}
         for swap in waiting:
             by_section.setdefault(swap.section_key, []).append(swap)
@@ -253,6 +258,22 @@ class _Walk:
             return f"{self._server.name} is up to date."
         rest = f"; {lost} thing{'s' if lost != 1 else ''} could not be kept" if lost else ""
         return f"{self._server.name} made the item anew; what it had was put back{rest}."
+
+
+def _with_disk(swaps: Iterable[PlexSwap]) -> list[PlexSwap]:
+    """Without those whose disk is away; each library is looked at once."""
+    found = list(swaps)
+    rows = Replacement.objects.select_related("library").in_bulk({s.replacement_id for s in found})
+    away = {
+        library_id
+        for library_id, row in {row.library_id: row for row in rows.values()}.items()
+        if is_disk_away(row)
+    }
+    return [s for s in found if _library_of(rows.get(s.replacement_id)) not in away]
+
+
+def _library_of(row: Replacement | None) -> int | None:
+    return row.library_id if row is not None else None
 
 
 def _name_of(path: bytes) -> str:

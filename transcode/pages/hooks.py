@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 
 from mediaflow.base.film_hooks import BulkAction, FilmPanel, TimelineEntry
+from mediaflow.base.navigation import NavCount
 from mediaflow.templatetags._text import size
+from transcode.after_swap.outbox import given_up_count
 from transcode.models import Job, JobStatus, Preset, TrashState
 from transcode.pages.job_words import phase_marks, saved_bytes, state_kind, state_word
 from transcode.pages.queue_page import HEAVY, queue_count, recent_counts
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from mediaflow.accounts.models import User
-    from mediaflow.base.navigation import NavCount
     from transcode.models import TrashEntry
 
 MOST_JOBS = 10
@@ -30,8 +31,11 @@ DEFAULT_PRESET = "balanced"
 
 
 def nav_counts(user: User) -> dict[str, NavCount]:
-    """Running jobs with a pulse; else how many wait."""
-    return {"transcode:queue": queue_count(recent_counts())}
+    """Running jobs with a pulse, else how many wait; what others could not be told."""
+    counts = {"transcode:queue": queue_count(recent_counts())}
+    if user.is_admin and (given_up := given_up_count()):
+        counts["library:connection_list"] = NavCount(given_up)
+    return counts
 
 
 def bulk_action(user: User) -> BulkAction | None:

@@ -227,7 +227,12 @@ def test_what_was_done_long_ago_is_removed() -> None:
 
 
 @pytest.fixture
-def radarr() -> Iterator[ArrStandIn]:
+def disk_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transcode.after_swap.disk.is_library_there", lambda _row: True)
+
+
+@pytest.fixture
+def radarr(disk_is_there: None) -> Iterator[ArrStandIn]:
     film = {"id": 7, "title": "Up", "path": "/films/Films/Up (2009)"}
     with arr_stand_in(titles=[film], roots=["/films"]) as stand_in:
         ArrServer.objects.create(
@@ -310,6 +315,18 @@ def test_a_kill_between_making_entries_and_their_end_leaves_none_twice(
     assert OutboxEntry.objects.filter(kind="arr").count() == 1
 
 
+def test_radarr_is_not_asked_to_look_while_the_disk_is_away(
+    radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take the film for deleted, and fetch it again."""
+    monkeypatch.setattr("transcode.after_swap.disk.is_library_there", lambda _row: False)
+    make_swap(make_job(JobStatus.COMPLETED))
+    work_on_due()
+    row = OutboxEntry.objects.get(kind="arr")
+    assert (row.done_at, row.attempts, radarr.paths) == (None, 0, [])
+    assert "disk is away" in row.outcome
+
+
 def test_a_swap_whose_row_is_gone_ends_quietly() -> None:
     OutboxEntry.objects.create(kind="file_swapped", payload={"replacement": 4711})
     assert work_on_due() == 1
@@ -352,6 +369,7 @@ def test_all_that_were_given_up_are_tried_again_at_once(page: Client) -> None:
     OutboxEntry.objects.update(given_up_at=timezone.now())
     entry()
     assert "Try 3 again" in page.get(reverse("transcode:outbox")).text
+    assert 'title="Connections"' in page.get("/").text  # with the figure beside it
     answer = page.post(reverse("transcode:outbox_retry_all"), follow=True)
     assert "3 are tried again now." in answer.text
     assert outbox.given_up_count() == 0

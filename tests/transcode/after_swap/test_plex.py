@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from django.utils import timezone
 
 from library.models import PlexItem, PlexPart, PlexServer, PlexSwap
+from tests.transcode.replace.invariants import broken_invariants
+from tests.transcode.replace.world import tree
 from transcode.after_swap import outbox, plex_before, plex_step
 from transcode.after_swap.plex_before import (
     note_what_plex_knows,
     wait_for_plex,
     watched_by,
 )
+from transcode.after_swap.plex_calls import PlexCalls
 from transcode.after_swap.plex_facts import common_folder, folder_of, joined
 from transcode.models import Job, JobStatus, OutboxEntry, Replacement
 from transcode.replacing.undo import undo_job
@@ -24,10 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.transcode.after_swap.conftest import Cinema
+    from tests.transcode.replace.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg]
+LABELS = ["Kept", "4K, HDR"]
 EDITED = {
-    "labels": ["Kept", "4K, HDR"],
+    "labels": LABELS,
     "collections": ["Best of", "Evening"],
     "genres": ["Drama"],
     "plays": 3,
@@ -56,7 +62,7 @@ def test_a_new_extension_keeps_the_rating_key_and_all_that_hangs_on_it(
     item = cinema.item()
     assert item.rating_key == cinema.film.rating_key
     assert item.files == [cinema.plex_path(cinema.world.final)]
-    assert item.tags("Label") == EDITED["labels"]
+    assert item.tags("Label") == LABELS
     assert item.added_at == 1_600_000_000
     swap = cinema.swap()
     assert (swap.step, swap.rating_key_after, swap.lost) == ("done", item.rating_key, [])
@@ -105,7 +111,7 @@ def test_a_new_key_gets_labels_edits_date_and_plays_back(
     cinema.tell()
     item = cinema.item()
     assert item.rating_key != cinema.film.rating_key
-    assert item.tags("Label") == EDITED["labels"]
+    assert item.tags("Label") == LABELS
     assert item.tags("Collection") == EDITED["collections"]
     assert item.tags("Genre") == ["Drama"]
     assert (item.tree["titleSort"], item.tree["summary"]) == ("film, the", "My own words.")
@@ -135,7 +141,7 @@ def test_tags_are_whole_whether_plex_adds_or_replaces(
     fresh = cinema.plex.world.renumber(cinema.film)
     fresh.own()["Label"] = [cinema.plex.world.tag("Label", "New")]
     cinema.tell()
-    assert set(cinema.item().tags("Label")) == {"New", *EDITED["labels"]}  # type: ignore[misc]
+    assert set(cinema.item().tags("Label")) == {"New", *LABELS}
 
 
 def test_plays_that_plex_forgot_are_one_again_and_the_page_says_so(
@@ -373,3 +379,88 @@ def test_a_film_that_plex_does_not_know_yet_has_its_folder_scanned(
 def test_nothing_is_noted_of_a_swap_that_is_gone() -> None:
     note_what_plex_knows(4711, 5)
     assert wait_for_plex(4711, 5)
+
+
+# ---------------------------------------------------------------------- faults 15, 20, 52
+
+
+def test_fault_15_plex_is_not_asked_to_look_at_a_disk_that_is_away(
+    make_cinema: Callable[..., Cinema],
+) -> None:
+    """An empty mount point looks like deleted films, and Plex empties its trash by itself."""
+    cinema = make_cinema(film=EDITED)
+    cinema.world.run()
+    away = cinema.world.root.rename(cinema.world.folder / "elsewhere")
+    cinema.world.root.mkdir()
+    for _ in range(3):
+        outbox.work_on_due()
+        OutboxEntry.objects.filter(done_at=None).update(not_before=timezone.now())
+    assert cinema.plex.scans == []
+    entry = OutboxEntry.objects.get(kind="plex")
+    assert (entry.attempts, entry.given_up_at) == (0, None)
+    assert "disk is away" in entry.outcome
+    cinema.world.root.rmdir()
+    away.rename(cinema.world.root)
+    cinema.tell()
+    assert cinema.item().rating_key == cinema.film.rating_key
+
+
+def test_fault_15_a_scan_for_one_film_leaves_out_films_whose_disk_is_away(
+    make_cinema: Callable[..., Cinema], make_world: Callable[..., World]
+) -> None:
+    cinema = make_cinema()
+    cinema.world.run()
+    other = make_world()
+    other.run()
+    PlexSwap.objects.create(
+        replacement_id=other.journal().pk, server=cinema.server, step="due",
+        section_key=cinema.section.key, rating_key_before="99999",
+        before={"folder": "/data/films/Other"},
+    )  # fmt: skip
+    (other.root / ".mediaflow" / "id").unlink()
+    cinema.tell()
+    assert {path for _section, path in cinema.plex.scans} == {"/data/films/Film (2001)"}
+    assert PlexSwap.objects.get(rating_key_before="99999").step == "due"
+
+
+def test_fault_20_a_file_that_still_grows_is_not_taken_for_ours(
+    make_cinema: Callable[..., Cinema],
+) -> None:
+    """Plex saw the new name while it was half there: its size is not the one that was proven."""
+    cinema = make_cinema()
+    cinema.world.run()
+    film = os.fsdecode(cinema.world.film)
+    whole = Path(film).read_bytes()
+    cinema.plex.before("/refresh", lambda: Path(film).write_bytes(whole[: len(whole) // 2]))
+    for _ in range(3):
+        outbox.work_on_due()
+        cinema.plex.wait_until_calm()
+        OutboxEntry.objects.filter(done_at=None).update(not_before=timezone.now())
+    assert cinema.swap().step == "scanned"
+    assert cinema.plex.calls("/analyze") == []
+    Path(film).write_bytes(whole)
+    PlexSwap.objects.update(step="due")
+    cinema.tell()
+    assert cinema.swap().step == "done"
+
+
+def test_fault_52_what_lies_beside_the_film_is_untouched(
+    make_cinema: Callable[..., Cinema],
+) -> None:
+    cinema = make_cinema(**NEW_NAME)
+    cinema.world.run()
+    cinema.tell()
+    assert broken_invariants(cinema.world) == []
+    assert set(cinema.world.sidecars.items()) <= set(tree(cinema.world.root).items())
+    assert undo_job(cinema.world.job.pk, actor=None).ok
+    cinema.tell()
+    assert set(cinema.world.sidecars.items()) <= set(tree(cinema.world.root).items())
+
+
+def test_an_edit_is_never_sent_without_an_id(make_cinema: Callable[..., Cinema]) -> None:
+    cinema = make_cinema()
+    with PlexCalls(cinema.server) as calls:
+        for rating_key in ("", "1,2", "*"):
+            with pytest.raises(ValueError, match="rating key"):
+                calls.edit("1", "movie", rating_key, {"title.value": "x"})
+    assert cinema.plex.edits == []
