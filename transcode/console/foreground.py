@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from mediaflow.base.heartbeat import has_live_process
 from mediaflow.base.settings_store import get_settings
+from transcode.after_swap.outbox import has_listeners, is_soon_due
+from transcode.after_swap.worker import outbox_worker
 from transcode.models import Job, JobAttempt, JobStatus
 from transcode.queue.dispatch import Dispatcher, DispatchOptions, start_spare
 from transcode.states import ACTIVE, OPEN_JOURNAL
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from mediaflow.base.children import Child
 
 LOOK_S: Final = 0.25
+# How long what was done is told to others after the last film, and what is worth waiting for.
+TELLING_S: Final = 60.0
+LATER_S: Final = 15.0
 
 
 @dataclass(slots=True)
@@ -55,10 +60,32 @@ def dispatching(options: DispatchOptions) -> Iterator[Dispatcher]:
     thread = threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True)
     thread.start()
     try:
-        yield dispatcher
+        with others_told():
+            yield dispatcher
     finally:
         dispatcher.stop()
         thread.join(timeout=30)
+
+
+@contextmanager
+def others_told() -> Iterator[None]:
+    """Plex, Sonarr and Radarr hear of each swap as it happens; at a good end they are waited for.
+
+    Nothing where there is none of them: what tells them takes a while to load. What they do not
+    take in time stays in the outbox for the consumer.
+    """
+    if not has_listeners():
+        yield
+        return
+    outbox_worker.start()
+    try:
+        yield
+        until = time.monotonic() + TELLING_S
+        outbox_worker.wake()
+        while is_soon_due(within_s=LATER_S) and time.monotonic() < until:
+            time.sleep(LOOK_S)
+    finally:
+        outbox_worker.stop()
 
 
 @contextmanager
