@@ -49,7 +49,12 @@ class Recommendation(models.Model):
         Library, on_delete=models.CASCADE, related_name="recommendations", db_index=False
     )
     file = models.ForeignKey(
-        MediaFile, null=True, blank=True, on_delete=models.CASCADE, related_name="recommendations"
+        MediaFile,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="recommendations",
+        db_index=False,  # the constraint's index begins with it
     )
     group_key = models.CharField(max_length=200, default="", blank=True)  # of a group
     member_count = models.PositiveIntegerField(default=1)
@@ -98,7 +103,7 @@ class Recommendation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 name="recommendation_once_per_file",
-                fields=["kind", "file"],
+                fields=["file", "kind"],
                 condition=Q(file__isnull=False),
             ),
             models.UniqueConstraint(
@@ -122,8 +127,6 @@ class Recommendation(models.Model):
             models.Index(
                 fields=["state", "library", "-priority", "-id"], name="rec_library_priority"
             ),
-            # The summary of the page: counts and sums by kind from the index alone.
-            models.Index(fields=["state", "kind", "savings_bytes"], name="rec_summary"),
         ]
 
     def __str__(self) -> str:
