@@ -130,7 +130,8 @@ def section_switch(request: HtmxHttpRequest, section_id: int) -> HttpResponse:
         start_sync(section=section, actor=request.user)
         messages.success(request, f"{section.title} is synced from now on.")
     else:
-        messages.success(request, f"{section.title} is not synced any more; its films stay listed.")
+        text = f"{section.title} is not synced any more; what only Plex knows leaves the lists."
+        messages.success(request, text)
     return redirect("library:plex")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
-
 from library.models import FileState, Library, MediaFile, PlexSection
 from library.plex.by_hand import set_address
+from library.plex.linking import unlink_server
 from library.plex.looking import look_at_server
 from library.plex.mapping import MappingTable
 from library.services import LibraryProblem, add_folder_library, start_scan
@@ -27,7 +26,7 @@ FOLDER_ANSWERS_S: Final = 5.0
 def set_section_enabled(
     section: PlexSection, *, is_enabled: bool, actor: User | None = None
 ) -> None:
-    """Whether it is synced. Its films stay listed when it is switched off."""
+    """Whether it is synced. Switched off, the films that only Plex knows go from the lists soon."""
     section.is_enabled = is_enabled
     section.save(update_fields=["is_enabled"])
     action = "plex.section_enable" if is_enabled else "plex.section_disable"
@@ -76,10 +75,9 @@ def remove_server(server: PlexServer, *, actor: User | None = None) -> None:
     )
     if busy.exists():
         raise LibraryProblem("", f"A film of {server.name} is in the queue; cancel its job first.")
-    with transaction.atomic():
-        record_audit("plex.server_remove", actor=actor, subject=server.name, detail=server.url)
-        server.delete()
-        Library.objects.filter(pk__in=libraries).delete()
+    record_audit("plex.server_remove", actor=actor, subject=server.name, detail=server.url)
+    unlink_server(server)  # plays and links of our files, and the films that only it knew
+    server.delete()
 
 
 def add_section_folder(

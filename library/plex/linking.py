@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from library.models import (
     FileState,
@@ -192,9 +192,11 @@ def tidy_links() -> None:
             drop_unused(section)
             if section.library_id is not None:
                 refresh_totals([section.library_id])
-    for library in Library.objects.filter(kind=LibraryKind.PLEX, plex_section=None):
+    orphans = list(Library.objects.filter(kind=LibraryKind.PLEX, plex_section=None))
+    for library in orphans:
         _drop_library(library)  # its server was removed
-    _forget_plays_without_parts()
+    if orphans or not PlexPart.objects.exists():
+        _forget_plays_without_parts()
 
 
 def _has_links(section: PlexSection) -> bool:
@@ -202,8 +204,8 @@ def _has_links(section: PlexSection) -> bool:
 
 
 def _forget_plays_without_parts() -> None:
-    """Files of folder libraries that a removed server knew."""
-    if PlexPart.objects.exists():
-        return  # rows of a removed section were looked at before it went
-    stale = MediaFile.objects.filter(is_in_plex=True).values_list("pk", flat=True)[:_CHUNK]
-    refresh_plays(list(stale))
+    """Files of folder libraries that only a removed server knew."""
+    parts = PlexPart.objects.filter(file=OuterRef("pk"))
+    stale = MediaFile.objects.filter(~Exists(parts), is_in_plex=True).order_by("pk")
+    while ids := list(stale.values_list("pk", flat=True)[:_CHUNK]):
+        refresh_plays(ids)
