@@ -20,6 +20,7 @@ class LibraryConfig(AppConfig):
         from library.listing.text_index import ensure_text_index
         from library.pages.plex_panel import plex_panel
         from library.plex.looking import LOOK_KIND, run_look
+        from library.plex.looking import periodic_tasks as look_tasks
         from library.plex.mapping_test import MAPPING_TEST_KIND, run_mapping_test
         from library.plex.sync_operation import SYNC, run_sync
         from library.plex.sync_operation import periodic_tasks as sync_tasks
@@ -43,6 +44,7 @@ class LibraryConfig(AppConfig):
         register_hook("periodic_tasks", periodic_tasks)
         register_hook("periodic_tasks", webhook_tasks)
         register_hook("film_panels", plex_panel)
+        register_hook("periodic_tasks", look_tasks)
         register_hook("periodic_tasks", sync_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)
         register_operation(services.ANALYZE, services.run_analysis_operation)

@@ -33,6 +33,7 @@ COLUMNS: Final = (
     Column("sound", "Sound", "c-sound"),
     Column("subtitles", "Subtitles", "c-subs"),
     Column("library", "Library", "c-lib"),
+    Column("plays", "Plays", "c-year", is_number=True),
     Column("state", "State", "c-state", is_default=True),
 )
 COLUMN_NAMES: Final = frozenset(column.name for column in COLUMNS)

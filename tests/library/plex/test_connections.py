@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from library.models import PlexSection, PlexServer
 from library.plex.connections import Tried, best_of, choose_connection, try_all
-from library.plex.looking import LOOK_KIND, look_at_account
+from library.plex.looking import LOOK_KIND, due_looks, look_at_account, start_due_looks
 from library.plex.plex_tv import Address, _server
 from library.plex.sign_in import save_account
 from mediaflow.base.encryption import encrypt_secret
-from mediaflow.base.models import OperationStatus
+from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operations import run_operation_here
 from tests.library.plex.site import at_plex_tv as at_plex_tv
 from tests.plex_stand_in.accounts import ACCOUNT_TOKEN
@@ -22,9 +24,6 @@ from tests.plex_stand_in.fixture import plex as plex
 from tests.plex_stand_in.server import PlexStandIn
 
 pytestmark = pytest.mark.django_db
-
-if TYPE_CHECKING:
-    from mediaflow.base.models import Operation
 
 
 def closed_port() -> int:
@@ -199,3 +198,29 @@ def test_looking_at_an_account_finds_its_servers_and_their_libraries(plex: PlexS
         ("Series", "show"),
     ]
     assert ACCOUNT_TOKEN not in str(done.args) and plex.token not in str(done.args)
+
+
+def test_a_server_that_is_away_is_looked_for_once_an_hour(plex: PlexStandIn) -> None:
+    server = a_server(plex, (plex.url, "local"), error="None answers.")
+    now = timezone.now()
+    assert due_looks(now) == [server]
+
+    start_due_looks()
+    start_due_looks()
+
+    assert Operation.objects.count() == 1
+    assert due_looks(now) == []
+    later = now + timedelta(hours=1, seconds=5)
+    assert due_looks(later) == [server]
+    # A person has to sign in first, or has switched it off.
+    for values in ({"is_token_dead": True}, {"is_enabled": False}, {"error": ""}):
+        PlexServer.objects.update(**{"is_token_dead": False, "is_enabled": True, **values})
+        assert due_looks(later) == []
+
+
+@pytest.mark.usefixtures("at_plex_tv")
+def test_an_account_is_asked_once_a_day(plex: PlexStandIn) -> None:
+    account = save_account(ACCOUNT_TOKEN)
+    now = timezone.now()
+    assert due_looks(now) == []
+    assert due_looks(now + timedelta(days=1, seconds=5)) == [account]
