@@ -1,4 +1,8 @@
-"""What could be saved: estimates of the largest films, by reason, and the first ten to queue."""
+"""What could be saved, by reason, and the first ten to queue.
+
+Where an analysis has run, from its recommendations and their kept sums; else from estimates of the
+largest films.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,29 @@ from typing import TYPE_CHECKING
 from django.core.cache import cache
 from django.db.models import Count, Max
 
+from library.analysis import sums
+from library.analysis.kinds import KINDS
 from library.listing.labels import quality_badges
 from library.listing.rows import shown_title
-from library.models import Availability, FileKind, FileState, Library, MediaFile
-from mediaflow.base.film_hooks import estimate_savings, total_savings
+from library.models import (
+    AnalysisRun,
+    Availability,
+    FileKind,
+    FileState,
+    Library,
+    MediaFile,
+    Recommendation,
+    RecommendationState,
+)
+from mediaflow.base.film_hooks import SavingsEstimate, estimate_savings, total_savings
+from mediaflow.insights.rows import with_films
 from transcode.models import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from library.listing.labels import QualityBadges
-    from mediaflow.base.film_hooks import SavingsEstimate
+    from library.models import RecommendationSum
 
 LOOKED_AT = 2_000  # the largest films hold most of what can be saved; more would cost a slow page
 FIRST_QUEUED = 10
@@ -63,10 +79,13 @@ class Potential:
     first_ids: tuple[int, ...]
     first_total: SavingsEstimate
     is_whole: bool
+    is_analysed: bool = False
 
 
 def read_potential() -> Potential | None:
     """None when nothing would get smaller. Kept for a minute, or until a scan or a job ends."""
+    if AnalysisRun.objects.filter(finished_at__isnull=False).exists():
+        return _from_analysis()
     marks = Library.objects.aggregate(n=Count("id"), scanned=Max("last_scan_at"))
     last_job = Job.objects.order_by("-finished_at").values_list("id", flat=True).first()
     # Keys of a cache may hold no spaces.
@@ -76,6 +95,78 @@ def read_potential() -> Potential | None:
         found = _estimate()
         cache.set(key, found, CACHE_S)
     return found
+
+
+def _from_analysis() -> Potential | None:
+    """Four statements, however many recommendations are open."""
+    tallies = [row for row in sums.read_tallies() if row.state == RecommendationState.OPEN]
+    total = sums.tally(row for row in tallies if row.kind == sums.ALL_KINDS)
+    if total.savings_bytes <= 0:
+        return None
+    best = _best_films()
+    savings = [_saving(row) for row in best]
+    first_total = total_savings(savings)
+    whole = SavingsEstimate(
+        total.savings_bytes, total.savings_low_bytes, total.savings_high_bytes,
+        _basis(tallies),
+    )  # fmt: skip
+    return Potential(
+        total=whole,
+        reasons=_kind_reasons(tallies),
+        shown=tuple(
+            _candidate(row.file, saving)
+            for row, saving in zip(best[:SHOWN], savings, strict=False)
+            if row.file is not None
+        ),
+        first_ids=tuple(row.file_id for row in best if row.file_id is not None),
+        first_total=first_total or whole,
+        is_whole=True,
+        is_analysed=True,
+    )
+
+
+def _best_films() -> list[Recommendation]:
+    """What saves most among the kinds that can be queued, each film once."""
+    kinds = [slug for slug, kind in KINDS.items() if kind.can_queue and not kind.is_group]
+    rows = Recommendation.objects.filter(
+        state=RecommendationState.OPEN, kind__in=kinds, file__state=FileState.NEW,
+        file__availability=Availability.PRESENT,
+    )  # fmt: skip
+    found: dict[int, Recommendation] = {}
+    # A film has at most a handful of them, one after the other.
+    for row in with_films(rows).order_by("-savings_bytes", "-pk")[: 4 * FIRST_QUEUED]:
+        if row.file_id is not None:
+            found.setdefault(row.file_id, row)
+    return list(found.values())[:FIRST_QUEUED]
+
+
+def _saving(row: Recommendation) -> SavingsEstimate:
+    basis = "learned" if row.basis == "learned" else "rule"
+    return SavingsEstimate(
+        row.savings_bytes, row.savings_low_bytes, row.savings_high_bytes, basis
+    )  # fmt: skip
+
+
+def _basis(tallies: Sequence[RecommendationSum]) -> str:
+    """The weakest of them."""
+    found = {row.basis for row in tallies if row.kind and row.savings_bytes}
+    return "learned" if found == {"learned"} else "rule"
+
+
+def _kind_reasons(tallies: Sequence[RecommendationSum]) -> tuple[Reason, ...]:
+    by_kind: dict[str, list[RecommendationSum]] = {}
+    for row in tallies:
+        kind = KINDS.get(row.kind)
+        if kind is not None and not kind.is_group and row.savings_bytes > 0:
+            by_kind.setdefault(row.kind, []).append(row)
+    rows = []
+    for slug, found in by_kind.items():
+        tally = sums.tally(found)
+        saving = SavingsEstimate(
+            tally.savings_bytes, tally.savings_low_bytes, tally.savings_high_bytes, _basis(found)
+        )
+        rows.append(Reason(f": {KINDS[slug].title.lower()}", tally.count, saving))
+    return tuple(sorted(rows, key=lambda row: -row.saving.expected)[:4])
 
 
 def _estimate() -> Potential | None:

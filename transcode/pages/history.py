@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from library.folding import search_text
 from transcode.models import Job, JobStatus, TrashEntry, TrashState
+from transcode.pages.causes import cause_choices, cause_filter, cause_of
 from transcode.pages.job_words import (
     film_name,
     predicted_saving,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from transcode.pages.causes import Cause
     from transcode.pages.job_words import FilmName
 
 PAGE_ROWS: Final = 50
@@ -54,13 +56,14 @@ _ROW_FIELDS: Final = (
     "encoder",
     "crf",
     "library_name",
+    "rule",
     *(f"file__{name}" for name in _FILE_FIELDS),
 )
 CSV_COLUMNS: Final = (
     *("id", "file", "library", "preset", "state", "reason_code", "reason", "queued", "ended"),
     *("seconds", "source_bytes", "output_bytes", "saved_bytes", "predicted_bytes"),
     *("predicted_low", "predicted_high", "basis", "encoder", "crf", "vmaf_mean", "vmaf_p5"),
-    *("undone", "origin", "by"),
+    *("undone", "origin", "rule", "recommendation", "by"),
 )
 
 
@@ -89,13 +92,16 @@ class HistoryForm(forms.Form):
     since = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}))
     until = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}))
     undone = forms.ChoiceField(required=False, label="Undone", choices=UNDONE)
+    cause = forms.ChoiceField(required=False, label="Cause")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         presets, libraries = live_parts.figure("history choices", _read_choices, keep_s=CHOICES_S)
+        causes = live_parts.figure("history causes", cause_choices, keep_s=CHOICES_S)
         self._choose("state", "Any state", [(s.value, w) for s, w in STATE_LABELS.items()])
         self._choose("preset", "Any preset", presets)
         self._choose("library", "Any library", libraries)
+        self._choose("cause", "Any cause", causes)
 
     def _choose(self, name: str, empty: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
@@ -125,6 +131,7 @@ class HistoryRow:
     predicted_high: int | None
     basis: str
     vmaf: float | None
+    cause: Cause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,8 @@ def jobs_matching(form: HistoryForm) -> QuerySet[Job]:
         jobs = jobs.filter(preset_slug=wanted["preset"])
     if wanted["library"]:
         jobs = jobs.filter(library_name=wanted["library"])
+    if wanted["cause"]:
+        jobs = jobs.filter(cause_filter(wanted["cause"]))
     if wanted["undone"]:
         jobs = jobs.filter(undone_at__isnull=wanted["undone"] == "no")
     if text := wanted["text"].strip():
@@ -270,6 +279,7 @@ def _row(job: Job) -> HistoryRow:
         predicted_high=saving[2] if saving else None,
         basis=job.prediction_basis,
         vmaf=job.vmaf_mean,
+        cause=cause_of(job),
     )
 
 
@@ -282,7 +292,7 @@ def csv_rows(jobs: QuerySet[Job]) -> Iterator[list[str]]:
         F("source_bytes") - F("output_bytes"),
         *("predicted_bytes", "predicted_bytes_low", "predicted_bytes_high", "prediction_basis"),
         *("encoder", "crf", "vmaf_mean", "vmaf_p5", "undone_at", "origin"),
-        "requested_by__username",
+        *("rule__name", "recommendation__kind", "requested_by__username"),
     )
     for row in rows.iterator(chunk_size=1000):
         yield [_cell(value) for value in row]

@@ -429,3 +429,37 @@ def test_a_group_shows_its_films(library: Library, olga: Client) -> None:
 
 def rec_of_nothing() -> int:
     return 1 + max(Recommendation.objects.values_list("pk", flat=True), default=0)
+
+
+# Film page and home
+
+
+def test_the_film_page_says_what_is_worth_doing_and_what_was_put_off(
+    looked: AnalysisRun, olga: Client, vera: Client
+) -> None:
+    film = f"/library/{rec('Amber Road').file_id}/"
+    olga.post("/insights/dismiss/", {"ids": [rec("Amber Road", "overkill").pk], "reason": "Keep"})
+    page = text_of(olga, film)
+    assert "Worth doing" in page
+    assert "Old or wasteful codecs" in page
+    assert "Dismissed: Keep" in page
+    assert "Recommended: old or wasteful codecs" in page
+    assert "/insights/dismiss/ask/" in page
+    assert "/insights/dismiss/ask/" not in text_of(vera, film)
+
+
+def test_a_film_without_recommendations_has_no_such_card(library: Library, olga: Client) -> None:
+    assert "Worth doing" not in text_of(olga, f"/library/{make_file(library, 'Fine').pk}/")
+
+
+def test_after_an_analysis_home_says_what_it_found(looked: AnalysisRun, olga: Client) -> None:
+    page = text_of(olga, "/")
+    assert "Every film was looked at" in page
+    assert "2 films: old or wasteful codecs" in page
+    assert "Queue the first 2" in page
+    assert olga.get("/").context["home"].potential.total.expected == 7 * GB
+
+
+def test_home_offers_nothing_when_everything_was_decided(looked: AnalysisRun, olga: Client) -> None:
+    olga.post("/insights/dismiss/", {"select": "all", "q": ""})
+    assert "You can save about" not in text_of(olga, "/")

@@ -13,9 +13,10 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
+from library.models import Recommendation
 from mediaflow.base.models import Operation
 from tests.transcode.web import rows
-from transcode.models import Job, JobStatus, TrashState
+from transcode.models import Job, JobStatus, Rule, TrashState
 from transcode.pages.history import HistoryForm, jobs_matching, read_page, read_totals
 
 if TYPE_CHECKING:
@@ -232,3 +233,62 @@ def test_the_trash_says_when_the_first_original_goes_and_how_long_they_stay(page
     text = page.get(reverse("transcode:history")).content.decode()
     assert "10.0\u00a0GB will be freed" in text
     assert re.search(r"Originals stay 14\sdays", text)
+
+
+def make_caused_jobs() -> dict[str, int]:
+    """One job by a rule, one by a recommendation, one by a person."""
+    rule = Rule.objects.create(name="Old ones", preset=rows.balanced(), query="codec=vc1")
+    by_rule = rows.make_job(JobStatus.COMPLETED, rule=rule, origin="rule: Old ones")
+    job = rows.make_job(JobStatus.COMPLETED, origin="recommendation: Old or wasteful codecs")
+    assert job.file is not None
+    job.recommendation = Recommendation.objects.create(
+        kind="codec", file=job.file, library=job.file.library, state="accepted"
+    )
+    job.save(update_fields=["recommendation"])
+    return {
+        "rule": by_rule.pk,
+        "recommendation": job.pk,
+        "person": rows.make_job(JobStatus.COMPLETED).pk,
+        "rule_id": rule.pk,
+    }
+
+
+def test_a_row_names_the_rule_or_recommendation_and_leads_to_it(page: Client) -> None:
+    found = make_caused_jobs()
+    text = page.get(reverse("transcode:history")).content.decode()
+    assert f'href="/rules/{found["rule_id"]}/">rule: Old ones</a>' in text
+    assert ">recommendation: Old or wasteful codecs</a>" in text
+    job_page = page.get(reverse("transcode:job_detail", args=[found["rule"]])).content.decode()
+    assert f'href="/rules/{found["rule_id"]}/">rule: Old ones</a>' in job_page
+
+
+def test_the_history_is_filtered_by_what_caused_a_job(page: Client) -> None:
+    found = make_caused_jobs()
+    wanted = {
+        "rule": "rule",
+        f"rule:{found['rule_id']}": "rule",
+        "recommendation": "recommendation",
+        "recommendation:codec": "recommendation",
+        "person": "person",
+    }
+    for cause, name in wanted.items():
+        assert [line["id"] for line in read_csv(page, cause=cause)] == [str(found[name])], cause
+    assert read_csv(page, cause="recommendation:storage") == []
+    assert len(read_csv(page)) == 3
+
+
+def test_the_csv_names_rule_and_recommendation_apart(page: Client) -> None:
+    make_caused_jobs()
+    (line,) = read_csv(page, cause="recommendation")
+    assert (line["recommendation"], line["rule"]) == ("codec", "")
+    (line,) = read_csv(page, cause="rule")
+    assert (line["recommendation"], line["rule"]) == ("", "Old ones")
+
+
+def test_a_rule_that_is_gone_is_still_named(page: Client) -> None:
+    found = make_caused_jobs()
+    Rule.objects.filter(pk=found["rule_id"]).delete()
+    text = page.get(reverse("transcode:history")).content.decode()
+    assert "rule: Old ones" in text
+    assert f"/rules/{found['rule_id']}/" not in text
+    assert [line["id"] for line in read_csv(page, cause="rule")] == [str(found["rule"])]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mediaflow.base.htmx import HtmxHttpRequest
     from transcode.models import Job
 
-FILTERS = ("text", "state", "preset", "library", "period", "since", "until", "undone")
+FILTERS = ("text", "state", "preset", "library", "period", "since", "until", "undone", "cause")
 
 
 @require_GET

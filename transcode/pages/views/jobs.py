@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from transcode.models import JobAttempt, JobStatus
 from transcode.pages.access import get_job, read_operation_id
+from transcode.pages.causes import cause_of
 from transcode.pages.chunk_map import read_chunk_map
 from transcode.pages.job_log import log_file, read_log_tail
 from transcode.pages.job_page import failure_text, read_job_page
@@ -48,6 +49,7 @@ def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
         "badges": source_badge_texts(job),
         "codec": target_codec(job.encoder, job.preset_spec),
         "who": who_asked(job),
+        "cause": cause_of(job),
         "failure": failure_text(job),
         "is_waiting": job.status in WAITING,
         "has_place": job.status in {JobStatus.QUEUED, JobStatus.RETRY_WAIT},
