@@ -82,7 +82,7 @@ def run_estimate(context: OperationContext) -> None:
     try:
         spec = PresetSpec.from_json(context.args["spec"])
     except PresetProblem as problem:
-        raise OperationProblem(f"The preset cannot be used: {problem}.") from None
+        raise OperationProblem(f"The preset cannot be used: {problem}") from None
     steps = 0
 
     def report(note: str, _pct: float | None) -> None:

@@ -162,7 +162,7 @@ class Runner:
         try:
             spec = PresetSpec.from_json(job.preset_spec)
         except PresetProblem as problem:
-            raise JobFailed("preset_invalid", f"The preset cannot be used: {problem}.") from None
+            raise JobFailed("preset_invalid", f"The preset cannot be used: {problem}") from None
         return RunContext(
             job_id=job.pk,
             job_uuid=job.uuid,
