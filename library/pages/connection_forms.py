@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 
-from library.models import ArrServer, Webhook
+from library.models import ArrServer, PlexAccount, Webhook
+from library.webhooks.registration import accounts_with_webhooks
 from mediaflow.base.outbound import OutboundProblem, check_url
 
 if TYPE_CHECKING:
@@ -78,11 +79,32 @@ class WebhookForm(WebhookModelForm):
     """A new webhook: who will call it."""
 
     kind = forms.ChoiceField(label="Who calls it", choices=HOOK_KINDS)
+    account = forms.ModelChoiceField(
+        PlexAccount.objects.none(),
+        label="Register it at Plex for",
+        required=False,
+        empty_label="Nobody: I give Plex the address myself",
+        help_text="Addresses of other programs stay in the account's list.",
+    )
 
     class Meta:
         model = Webhook
         fields: ClassVar[list[str]] = ["kind", "name"]
         help_texts: ClassVar[dict[str, str]] = {"name": "For this list, for example Radarr 4K."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accounts = accounts_with_webhooks()
+        if accounts.exists():
+            self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
+        else:
+            del self.fields["account"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("account") and cleaned.get("kind") != "plex":
+            self.add_error("account", "Only Plex's own webhooks are registered there.")
+        return cleaned
 
     def clean_name(self) -> str:
         name = " ".join(str(self.cleaned_data["name"]).split())

@@ -15,15 +15,22 @@ from library.arr.client import ArrProblem
 from library.arr.services import check_server, remove_server, save_server
 from library.models import ArrServer, Webhook, WebhookEvent
 from library.pages.connection_forms import ArrForm, WebhookForm
+from library.plex.client import PlexProblem
+from library.webhooks.registration import register, unregister
 from library.webhooks.services import make_webhook, remove_webhook, set_webhook_enabled
 from mediaflow.base.access import admin_required
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from library.models import PlexAccount
     from mediaflow.base.htmx import HtmxHttpRequest
 
 SHOWN_CALLS: Final = 8
+_REMOVAL: Final = {
+    "plex": "Its address stops working for good, and is taken out of the account's list at Plex.",
+    "arr": "Its address stops working for good. Take it out of the other program as well.",
+}
 # Where what went wrong belongs in the form.
 _FIELDS: Final = {"key": "api_key", "address": "url", "network": "url", "answer": "url"}
 
@@ -116,7 +123,21 @@ def webhook_add(request: HtmxHttpRequest) -> HttpResponse:
     )
     path = reverse("library:hook", args=[secret])
     base = settings.ENVIRONMENT.public_url or f"{request.scheme}://{request.get_host()}"
-    return _webhook_page(request, WebhookForm(), made=webhook, address=f"{base}{path}")
+    address = f"{base}{path}"
+    if account := form.cleaned_data.get("account"):
+        _register(request, webhook, address, account)
+    return _webhook_page(request, WebhookForm(), made=webhook, address=address)
+
+
+def _register(
+    request: HtmxHttpRequest, webhook: Webhook, address: str, account: PlexAccount
+) -> None:
+    try:
+        register(webhook, address, account, actor=request.user)
+    except PlexProblem as problem:
+        messages.error(request, f"Plex did not take the address: {problem.text}")
+    else:
+        messages.success(request, f"Plex calls it for {account.username} from now on.")
 
 
 def _webhook_page(
@@ -155,16 +176,25 @@ def webhook_remove(request: HtmxHttpRequest, webhook_id: int) -> HttpResponse:
     """Asks first."""
     webhook = get_object_or_404(Webhook, pk=webhook_id)
     if request.method == "POST":
+        if webhook.kind == "plex":
+            _unregister(request, webhook)
         remove_webhook(webhook, actor=request.user)
         messages.success(request, f"{webhook.name} is removed; its address answers no more.")
         return redirect("library:webhook_list")
     return _ask(
         request,
         title=f"Remove {webhook.name}?",
-        text="Its address stops working for good. Take it out of the other program as well.",
+        text=_REMOVAL["plex" if webhook.kind == "plex" else "arr"],
         action=reverse("library:webhook_remove", args=[webhook.pk]),
         cancel_url=reverse("library:webhook_list"),
     )
+
+
+def _unregister(request: HtmxHttpRequest, webhook: Webhook) -> None:
+    try:
+        unregister(webhook, actor=request.user)
+    except PlexProblem as problem:
+        messages.warning(request, f"Take the address out of Plex yourself: {problem.text}")
 
 
 def _ask(

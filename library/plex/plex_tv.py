@@ -104,6 +104,26 @@ def servers_of(token: str) -> list[ServerFacts]:
     return [server for server in found if server is not None]
 
 
+def webhooks_of(token: str) -> list[str]:
+    """The addresses that Plex calls for this account; those of other programs are among them.
+
+    Raises PlexProblem, of kind "refused" for an account without Plex Pass.
+    """
+    return _addresses_in(_json(_call("GET", "/api/v2/user/webhooks", token=token)))
+
+
+def replace_webhooks(token: str, urls: list[str]) -> list[str]:
+    """The new list, whole: what is not in it is gone. Returns what plex.tv keeps now."""
+    data = {"urls[]": urls} if urls else {"urls": ""}
+    return _addresses_in(_json(_call("POST", "/api/v2/user/webhooks", token=token, data=data)))
+
+
+def _addresses_in(found: Any) -> list[str]:
+    if not isinstance(found, list):
+        raise _nonsense()
+    return [text(tree.get("url")) for tree in found if isinstance(tree, dict) and tree.get("url")]
+
+
 def sign_out(token: str) -> None:
     """Ends the token at plex.tv. Raises PlexProblem."""
     reply = _call("DELETE", "/api/v2/users/signout", token=token)
@@ -158,7 +178,9 @@ def _addresses(tree: dict[str, Any]) -> list[Address]:
     return list(dict.fromkeys(found))
 
 
-def _call(method: str, path: str, *, token: str = "", params: Any = None) -> Reply:
+def _call(
+    method: str, path: str, *, token: str = "", params: Any = None, data: Any = None
+) -> Reply:
     stand_in = settings.ENVIRONMENT.plex_tv_url
     # Nobody types this address: where a stand-in runs is up to who starts MediaFlow.
     with OutboundSession(may_be_this_machine=bool(stand_in)) as session:
@@ -168,6 +190,7 @@ def _call(method: str, path: str, *, token: str = "", params: Any = None) -> Rep
                 (stand_in or "https://plex.tv") + path,
                 headers=plex_headers(token),
                 params=params,
+                data=data,
                 timeout_s=TIMEOUT_S,
                 max_bytes=MAX_BYTES,
             )
