@@ -177,6 +177,11 @@ class World:
             "year": year,
             "originallyAvailableAt": f"{year}-03-01",
             "audienceRatingImage": "themoviedb://image.rating",
+            "slug": f"{title}-{year}".casefold().replace(" ", "-"),
+            "Country": [self.tag("Country", "Iceland")],
+            "Director": [self.tag("Director", f"Director of {title}")],
+            "Role": [self.tag("Role", f"Actor {number}") for number in range(5)],
+            "Image": [{"alt": title, "type": "coverPoster", "url": "/photo"}],
         }
         return self._add(section, own, "movie", path, streams, analyzed, values)
 

@@ -254,24 +254,27 @@ def test_an_emptied_section_is_refused(
 def test_a_dead_token_is_told_from_a_network_fault(plex: PlexStandIn, section: PlexSection) -> None:
     plex.fail("/library/sections", times=0, hang_up=True)
     operation = run_operation_here(start_sync(section=section))
-    server = PlexServer.objects.get()
     assert operation.status == OperationStatus.FAILED
-    assert not server.is_token_dead
-    assert "cannot be reached" in server.error
+    is_dead, error = contact()
+    assert not is_dead
+    assert "cannot be reached" in error
 
     plex.faults.clear()
     plex.world.tokens.clear()
     operation = run_operation_here(start_sync(section=section))
-    server.refresh_from_db()
-    assert server.is_token_dead
+    assert contact()[0]
     assert "Sign in" in operation.message
 
     plex.world.tokens[plex.token] = True
     operation = run_operation_here(start_sync(section=section))
-    server.refresh_from_db()
     assert operation.status == OperationStatus.COMPLETED
-    assert (server.is_token_dead, server.error) == (False, "")
+    assert contact() == (False, "")
     assert operation.message.startswith("25 items: 25 new")
+
+
+def contact() -> tuple[bool, str]:
+    server = PlexServer.objects.get()
+    return server.is_token_dead, server.error
 
 
 def test_a_section_that_the_server_lost_says_so(
