@@ -15,6 +15,7 @@ from library.plex.sections import note_contact
 from library.plex.sync import SyncProblem, sync_section
 from library.plex.sync_losses import LossesRefused
 from mediaflow.base.audit import record_audit
+from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operations import OperationProblem, start_operation
 from mediaflow.base.periodic import PeriodicTask
@@ -89,6 +90,8 @@ def run_sync(context: OperationContext) -> None:
     context.set_result(summary)
     total = section.item_count
     context.report(total, total, message=sync_in_words(summary, total))
+    for callee in hooked("library_changed"):
+        callee(section.library_id or 0)
 
 
 def _synced(section: PlexSection, context: OperationContext) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def test_the_list_shows_state_use_and_what_is_wrong(page: Client) -> None:
     make_rule("Broken", error="Its filter cannot be used any more.")
     make_rule("Off", is_enabled=False)
     content = page.get(url("rule_list")).content.decode().replace("\xa0", " ")
-    for words in ("of 2", "of 1 GB", "Cannot run", "Its filter cannot be used any more.", "Off"):
+    for words in ("of 2", "of 1.0 GB", "Cannot run", "Its filter cannot be used any more.", "Off"):
         assert words in content
 
 
