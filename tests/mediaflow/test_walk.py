@@ -11,7 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from library.models import Library, MediaFile
+from library.models import (
+    Library,
+    MediaFile,
+    PathMapping,
+    PlexAccount,
+    PlexSection,
+    PlexServer,
+)
 from mediaflow.base.models import Operation
 from transcode.models import Job, Preset
 
@@ -77,6 +84,10 @@ def rows(admin_user: User) -> None:
         preset_slug="balanced", preset_spec=preset.spec if preset else {},
     )  # fmt: skip
     Operation.objects.create(id=1, kind="scan", title="Scan of Films")
+    server = PlexServer.objects.create(id=1, machine_id="m", name="Home")
+    PlexAccount.objects.create(id=1, plex_uuid="u", username="ada")
+    PlexSection.objects.create(id=1, server=server, key="1", title="Movies", type="movie")
+    PathMapping.objects.create(id=1, source="/data", local="/films", local_raw=b"/films")
 
 
 def test_the_walk_finds_the_pages() -> None:
