@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import django
 import pytest
 
 from tests.media import CLIPS_VARIABLE
@@ -223,18 +225,42 @@ def cold_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_data_dir(run_folder: Path) -> Path:
+def migrated_data_dir(run_folder: Path, request: pytest.FixtureRequest) -> Path:
     """A data directory that was migrated once; `instance` copies it."""
     data_dir = run_folder / "template"
     done = run_folder / "template-done"
     with (run_folder / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            instance = Instance(data_dir, instance_environment(data_dir))
-            result = instance.run("migrate", "--verbosity", "0")
-            assert result.returncode == 0, result.stderr
+            assert request.config.cache is not None
+            make_migrated(data_dir, request.config.cache.mkdir("migrated"))
             done.touch()
     return data_dir
+
+
+def make_migrated(data_dir: Path, kept: Path) -> None:
+    """`migrate` on what an earlier run with the same migrations kept, else on nothing.
+
+    It writes what follows from the code anew in either case.
+    """
+    digest = hashlib.sha256(django.__version__.encode())
+    for pattern in ("*/migrations/*.py", "*/*/migrations/*.py"):
+        for file in sorted(PROJECT_ROOT.glob(pattern)):
+            digest.update(bytes(file) + file.read_bytes())
+    earlier = kept / f"{digest.hexdigest()}.sqlite3"
+    database = data_dir / "mediaflow.sqlite3"
+    if earlier.exists():
+        data_dir.mkdir()
+        shutil.copyfile(earlier, database)
+    instance = Instance(data_dir, instance_environment(data_dir))
+    result = instance.run("migrate", "--verbosity", "0")
+    assert result.returncode == 0, result.stderr
+    if not earlier.exists():
+        for old in kept.glob("*.sqlite3"):
+            old.unlink(missing_ok=True)
+        unfinished = kept / f"{os.getpid()}.unfinished"
+        shutil.copyfile(database, unfinished)
+        unfinished.rename(earlier)
 
 
 def instance_environment(data_dir: Path) -> dict[str, str]:

@@ -22,6 +22,13 @@ def make_library(name: str = "Films", **values: Any) -> Library:
 
 def make_file(library: Library, title: str, **values: Any) -> MediaFile:
     """A probed 1080p H.264 film of 8 GB unless `values` say otherwise."""
+    file = unsaved_file(library, title, **values)
+    file.save()
+    return file
+
+
+def unsaved_file(library: Library, title: str, **values: Any) -> MediaFile:
+    """The same, for those who save many at once."""
     path = values.pop("path", f"{title}/{title}.mkv")
     raw = path.encode()
     defaults: dict[str, Any] = {
@@ -39,7 +46,7 @@ def make_file(library: Library, title: str, **values: Any) -> MediaFile:
         "audio_codec": "ac3",
         "audio_channels": 6,
     }
-    return MediaFile.objects.create(
+    return MediaFile(
         library=library,
         path=path,
         path_raw=raw,

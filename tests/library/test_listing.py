@@ -16,7 +16,7 @@ from library.listing.keys import SORT_COLUMNS, Place, read_place, step_of
 from library.listing.paging import Cursor, list_files, read_key, read_sort, write_key
 from library.listing.streams import Key
 from library.models import FileTag, Library, MediaFile, Tag
-from tests.library.file_rows import make_file, make_library
+from tests.library.file_rows import make_file, make_library, unsaved_file
 
 if TYPE_CHECKING:
     from library.listing.paging import Sort
@@ -39,8 +39,8 @@ def shelf() -> list[Library]:
     libraries = [make_library("Films"), make_library("Shows")]
     keep = Tag.objects.create(name="keep")
     words = ("Moon", "River", "Up", "東京", "Amber Road", "Night")
-    for number in range(300):
-        file = make_file(
+    files = [
+        unsaved_file(
             rng.choice(libraries),
             f"{rng.choice(words)} {rng.randrange(9)}",
             path=f"{number}.mkv",
@@ -54,8 +54,10 @@ def shelf() -> list[Library]:
             state=rng.choice(("new", "new", "failed")),
             added_at=datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(400)),
         )
-        if number % 3 == 0:
-            FileTag.objects.create(file=file, tag=keep)
+        for number in range(300)
+    ]
+    MediaFile.objects.bulk_create(files)
+    FileTag.objects.bulk_create(FileTag(file=file, tag=keep) for file in files[::3])
     return libraries
 
 
