@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from library.models import PlexItem, PlexSection
+from library.models import Library, PlexItem, PlexSection
 from library.plex.client import BATCH_IDS, PAGE_ITEMS
 from library.plex.facts import EPISODE, TYPE_OF_SECTION
 from library.plex.finding import PathFinder
@@ -324,6 +324,7 @@ class SectionSync:
             ).count()
             if section.library_id is not None:
                 refresh_totals([section.library_id])
+                Library.objects.filter(pk=section.library_id).update(last_scan_at=timezone.now())
         section.sync_cursor = {}
         section.listed_until, section.synced_at, section.error = now, timezone.now(), ""
         summary: dict[str, Any] = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from library.models import PlexSection
+from library.analysis.services import start_analysis
+from library.models import Library, PlexPart, PlexSection
 from library.plex.client import PlexProblem, client_for
 from library.plex.linking import tidy_links
 from library.plex.sections import note_contact
@@ -88,6 +89,8 @@ def run_sync(context: OperationContext) -> None:
         raise OperationProblem(f"{section.title} of {section.server.name} is switched off.")
     summary = _synced(section, context)
     context.set_result(summary)
+    if section.server.analyses_after_sync and any(summary[key] for key in _WORDS):
+        _analyse(section)
     total = section.item_count
     context.report(total, total, message=sync_in_words(summary, total))
     for callee in hooked("library_changed"):
@@ -112,6 +115,13 @@ def _synced(section: PlexSection, context: OperationContext) -> dict[str, Any]:
         raise _failed(section, str(problem)) from problem
     note_contact(section.server)
     return summary
+
+
+def _analyse(section: PlexSection) -> None:
+    """The libraries that have films of this section: what is watched counts in all of them."""
+    files = PlexPart.objects.filter(plex_item__section=section).values("file__library")
+    for library in Library.objects.filter(pk__in=files, is_enabled=True):
+        start_analysis(library, trigger="sync")
 
 
 def _failed(section: PlexSection, words: str) -> OperationProblem:

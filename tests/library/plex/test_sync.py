@@ -16,13 +16,16 @@ from library.models import (
     MediaProbe,
     PlexItem,
     PlexPart,
+    PlexServer,
 )
+from library.plex.sync_operation import due_sections, start_sync
+from mediaflow.base.models import Operation
+from mediaflow.base.operations import run_operation_here
 from tests.library.plex.rows import make_section, sync
 from tests.plex_stand_in.fixture import plex as plex
 from tests.plex_stand_in.trees import audio_stream, subtitle_stream, video_stream
 
 if TYPE_CHECKING:
-    from library.models import PlexSection
     from tests.plex_stand_in import PlexStandIn
     from tests.plex_stand_in.world import Section
 
@@ -333,5 +336,35 @@ def test_a_renamed_section_is_renamed_here(plex: PlexStandIn, films: Section) ->
     assert (section.title, section.locations) == ("Cinema", ["/data/films", "/more"])
 
 
-def _titles(section: PlexSection) -> list[str]:
-    return sorted(section.items.filter(missing_since=None).values_list("title", flat=True))
+def test_what_a_sync_brought_is_analysed_where_the_server_says_so(
+    plex: PlexStandIn, films: Section
+) -> None:
+    plex.world.add_movie(films, "Heat")
+    section = make_section(plex, films)
+    run_operation_here(start_sync(section=section))
+    waiting = Operation.objects.get(kind="analyze")
+    section.refresh_from_db()
+    assert waiting.args == {"library": section.library_id, "trigger": "sync"}
+    run_operation_here(waiting)
+    run_operation_here(start_sync(section=section))
+    assert Operation.objects.filter(kind="analyze").count() == 1
+
+
+def test_sections_are_synced_by_the_clock(plex: PlexStandIn, films: Section) -> None:
+    section = make_section(plex, films)
+    now = timezone.now()
+    assert due_sections(now) == [section]
+    run_operation_here(start_sync(section=section))
+    assert due_sections(now + timedelta(minutes=59)) == []
+    assert due_sections(now + timedelta(minutes=61)) == [section]
+    for column, value in (("is_token_dead", True), ("is_enabled", False), ("sync_interval_s", 0)):
+        server = PlexServer.objects.get()
+        before = getattr(server, column)
+        setattr(server, column, value)
+        server.save()
+        assert due_sections(now + timedelta(minutes=61)) == []
+        setattr(server, column, before)
+        server.save()
+    section.is_enabled = False
+    section.save()
+    assert due_sections(now + timedelta(minutes=61)) == []
