@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Q
 
 from library.listing.rows import shown_title
 from library.models import Library
+from mediaflow.analytics.savings import read_savings
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operation_fragment import operation_context
 from mediaflow.home.potential import Potential, read_potential
-from transcode.models import Job, JobStatus, TrashEntry, TrashState
+from transcode.models import Job, JobStatus
 from transcode.pages.job_words import STATE_KINDS
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ class Totals:
     file_count: int
     total_bytes: int
     done_count: int
-    saved_bytes: int
     freed_bytes: int
     will_be_freed_bytes: int
     running: int
@@ -127,23 +127,17 @@ def _predicted(job: Job) -> int | None:
 def _totals(libraries: Sequence[Library]) -> Totals:
     jobs = Job.objects.filter(undone_at=None).aggregate(
         done=Count("id", filter=Q(status=JobStatus.COMPLETED)),
-        saved=Sum(F("source_bytes") - F("output_bytes"), filter=Q(status=JobStatus.COMPLETED)),
         running=Count("id", filter=Q(status=JobStatus.RUNNING)),
         waiting=Count("id", filter=Q(status__in=[JobStatus.QUEUED, JobStatus.RETRY_WAIT])),
         held=Count("id", filter=Q(status=JobStatus.HELD)),
     )
-    trash = TrashEntry.objects.aggregate(
-        kept=Sum("size_bytes", filter=Q(state=TrashState.KEPT)),
-    )
-    saved = jobs["saved"] or 0
-    still_there = trash["kept"] or 0
+    savings = read_savings()
     return Totals(
         file_count=sum(library.file_count for library in libraries),
         total_bytes=sum(library.total_bytes for library in libraries),
         done_count=jobs["done"],
-        saved_bytes=saved,
-        freed_bytes=max(0, saved - still_there),
-        will_be_freed_bytes=still_there,
+        freed_bytes=savings.freed_bytes,
+        will_be_freed_bytes=savings.trash_bytes,
         running=jobs["running"],
         waiting=jobs["waiting"],
         held=jobs["held"],

@@ -21,6 +21,7 @@ from mediaflow.base.models import Operation
 from mediaflow.insights.bulk import apply_decision
 from mediaflow.insights.forms import form_for
 from mediaflow.insights.listing import (
+    MAX_IDS,
     InsightSelection,
     choices,
     own_params,
@@ -33,10 +34,12 @@ from mediaflow.insights.rows import make_rows, with_films
 from mediaflow.insights.runs import read_runs
 from mediaflow.insights.summary import read_insights
 from transcode.pages.views.answers import answer_moved_on, answer_refused, ask
+from transcode.pages.views.enqueue import enqueue_preview
 
 if TYPE_CHECKING:
     from django.forms import Form
     from django.http import HttpResponse
+    from django.http.response import HttpResponseBase
 
     from mediaflow.base.htmx import HtmxHttpRequest
 
@@ -46,8 +49,14 @@ DONE_WORDS: Final = {
     "snooze": "snoozed",
     "reopen": "open again",
 }
-# So many films fit into an address; a page of the list has fewer.
-MOST_TICKED: Final = 200
+QUESTION_TEXTS: Final = {
+    "dismiss": "No film is changed, and no analysis recommends it again.",
+    "snooze": "What rests comes back by itself.",
+    "accept": "What is accepted leaves the list; nothing is queued.",
+    "reopen": "What is open again stands in the list.",
+}
+# So many films fit into an address; a page of the list has fewer, a group may have more.
+MOST_IN_ADDRESS: Final = 200
 GROUP_FILES: Final = 200
 
 
@@ -167,15 +176,9 @@ def _question(
     count = selection.queryset.order_by()[:10_001].count()
     many = "10,000+" if count > 10_000 else f"{count:,}"
     what = "this recommendation" if count == 1 else f"{many} recommendations"
-    texts = {
-        "dismiss": "The films stay as they are.",
-        "snooze": "They come back by themselves.",
-        "accept": "They leave the list; nothing is queued.",
-        "reopen": "They stand in the list again.",
-    }
     context: dict[str, Any] = {
         "title": f"{verb.capitalize()} {what}?",
-        "text": texts[verb],
+        "text": QUESTION_TEXTS[verb],
         "action": reverse("decide_apply", args=[verb]),
         "fields": list(form),
         "hidden": [*selection.fields(), {"name": "next", "value": back}],
@@ -187,7 +190,7 @@ def _question(
 
 @operator_required
 @require_POST
-def insight_queue(request: HtmxHttpRequest) -> HttpResponse:
+def insight_queue(request: HtmxHttpRequest) -> HttpResponseBase:
     """Leads to the preview of the queue with the films of what is ticked; changes nothing."""
     back = reverse("insights")
     try:
@@ -204,15 +207,15 @@ def insight_queue(request: HtmxHttpRequest) -> HttpResponse:
         kinds = read_query(params).kinds
     else:
         found = recommendation_files(selection.queryset)
-        ids = list(found.values_list("pk", flat=True)[: MOST_TICKED + 1])
+        ids = list(found.values_list("pk", flat=True)[:MAX_IDS])
         if not ids:
             return answer_refused(request, "There is no film to queue in that.", back)
-        if len(ids) > MOST_TICKED:
-            text = f"Tick at most {MOST_TICKED} films, or queue all that match."
-            return answer_refused(request, text, back)
         values.setlist("ids", [str(pk) for pk in ids])
         kinds = tuple(selection.queryset.order_by().values_list("kind", flat=True).distinct())
     _name_cause(values, selection, kinds)
+    if len(values.getlist("ids")) > MOST_IN_ADDRESS:
+        request.POST = values  # type: ignore[assignment]  # a selection too long for an address
+        return enqueue_preview(request)
     return answer_moved_on(
         request, "", f"{reverse('transcode:enqueue_preview')}?{values.urlencode()}"
     )
