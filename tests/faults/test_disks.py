@@ -1,4 +1,4 @@
-"""Faults 9 to 13, 16, 17, 37, 38, 42, 53: disks that are full, gone, closed or not one."""
+"""Faults 8 to 13, 16, 17, 37, 38, 42, 53: disks that are full, gone, closed or not one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from tests.faults.places import (
     small_disk,
     unmount,
 )
+from tests.transcode.encode.world import clip_world
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import ORIGINAL_BYTES, digest, tree
 from transcode.models import JobStatus, JournalState, Replacement
 from transcode.outcomes import JobHeld, JobOutcome, JobWaits
+from transcode.running.phases import encode, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +54,22 @@ def _refused(world: World, outcome: type[JobOutcome], code: str) -> None:
     assert files[FILM] == digest(ORIGINAL_BYTES)
     assert not [path for path in files if path.endswith((b".part", b".json"))]
     assert world.output.exists(), "the output is kept for another try"
+
+
+@root_only
+@pytest.mark.django_db
+def test_fault_08_a_work_disk_that_is_full_makes_the_job_wait_and_keeps_nothing_half(
+    tmp_path: Path,
+) -> None:
+    job = clip_world(tmp_path, "h264_mkv")
+    before = job.source.read_bytes()
+    prepared = prepare(job.context())
+    with small_disk(job.work_dir, "16k"):
+        with pytest.raises(JobWaits, match="disk_full") as waits:
+            encode(job.context(), prepared)
+        assert list(job.work_dir.iterdir()) == []
+    assert "full" in waits.value.reason
+    assert job.source.read_bytes() == before
 
 
 @root_only

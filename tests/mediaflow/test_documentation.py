@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -69,3 +73,38 @@ def test_links_inside_the_documentation_lead_somewhere() -> None:
             if not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")
     assert broken == []
+
+
+def faults_and_tests() -> Iterator[tuple[str, str]]:
+    """The table of docs/trust.md: (first cell, test) for each test that it names."""
+    text = (PROJECT / "docs" / "trust.md").read_text(encoding="utf-8")
+    table = text[text.index("| fault | test |") :].split("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        fault, tests = line.strip("| ").split(" | ", 1)
+        stem = ""
+        for name in re.findall(r"`([^`]+)`", tests):
+            if name.startswith("…"):  # the same name with another number
+                name = re.sub(r"_\d\d_…$", name.removeprefix("…"), stem)
+            stem = name
+            yield fault, name
+
+
+def test_every_test_that_stands_for_a_fault_is_there() -> None:
+    missing = []
+    for fault, name in faults_and_tests():
+        file, _, test = name.partition("::")
+        path = PROJECT / ("" if file.startswith("tests/") else "tests/faults") / f"{file}.py"
+        wanted = rf"^def {test.removesuffix('…')}" if test else "^def test_"
+        if not path.exists() or not re.search(wanted, path.read_text("utf-8"), re.MULTILINE):
+            missing.append(f"{fault}: {name}")
+    assert missing == []
+
+
+def test_every_fault_of_one_machine_has_a_test() -> None:
+    """Those in between are faults of remote workers, Redis and two servers on one library."""
+    named: set[int] = set()
+    for fault, _name in faults_and_tests():
+        first, last = re.match(r"(\d+)(?: to (\d+))?", fault).groups()  # type: ignore[union-attr]
+        named.update(range(int(first), int(last or first) + 1))
+        named.update(int(number) for number in re.findall(r"\d+", fault))
+    assert {*range(1, 29), 36, 37, 38, 40, *range(42, 57)} <= named

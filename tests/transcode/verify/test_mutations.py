@@ -11,14 +11,16 @@ import pytest
 from tests.media import make_clip
 from tests.transcode.verify.breaking import ended, flip, reencoded, remuxed
 from tests.transcode.verify.conftest import BT709
-from tests.transcode.verify.pairs import X264, Pair, encode_pair, ffmpeg
+from tests.transcode.verify.pairs import X264, Pair, encode_by_preset, encode_pair, ffmpeg
 from tests.transcode.verify.walk import failed_rungs, prove
+from transcode.presets.spec import PresetSpec, VideoRule
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 pytestmark = pytest.mark.ffmpeg
+SMALL = PresetSpec(video=VideoRule(encoder="x264", crf=30, speed="fastest", bit_depth=8))
 
 
 def test_the_good_pair_passes_every_rung(rich: Pair) -> None:
@@ -53,6 +55,17 @@ def test_a_message_about_damage_is_never_explained_by_the_source(rich: Pair) -> 
     failed = failed_rungs(broken)
     assert list(failed) == [0]
     assert "damage" in failed[0]
+
+
+def test_a_film_that_is_damaged_in_its_middle_is_never_replaced(tmp_path: Path) -> None:
+    """ffmpeg ends with 0 and a whole film all the same; only what it said on the way tells."""
+    source = make_clip("corrupt_middle", tmp_path / "film.mkv", seconds=3, crf=8)
+    pair = encode_by_preset(source, tmp_path, SMALL)
+    assert pair.result is not None
+    assert (pair.result.return_code, pair.result.saw_end) == (0, True)
+    proof = prove(pair)
+    assert proof.failed_code == "verify_process"
+    assert "damage" in proof.failed_text
 
 
 # Rungs 1 and 2
