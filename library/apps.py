@@ -6,6 +6,7 @@ from django.db.models.signals import post_migrate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mediaflow.base.operations import OperationContext
     from mediaflow.base.periodic import PeriodicTask
 
 
@@ -35,6 +36,10 @@ class LibraryConfig(AppConfig):
             ensure_text_index, sender=self, dispatch_uid="library.listing.text_index"
         )
         register_operation(SCAN, run_scan_operation)
+        register_operation("plex_edit", _run_plex_edit)
+        register_operation("plex_edit_undo", _run_plex_edit_undo)
+        register_operation("plex_collections", _run_plex_collections)
+        register_hook("library_changed", _keep_collections)
         register_operation(OPERATION_KIND, run_bulk_change)
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
@@ -62,3 +67,28 @@ def _analysis_tasks() -> "Iterable[PeriodicTask]":
         PeriodicTask("snoozed", 300, wake_snoozed),
         PeriodicTask("analysis", 60, start_due_analyses),
     ]
+
+
+# Loaded only where they run: a start of every command would pay for them.
+def _run_plex_edit(context: "OperationContext") -> None:
+    from library.plex.edits import run_edit
+
+    run_edit(context)
+
+
+def _run_plex_edit_undo(context: "OperationContext") -> None:
+    from library.plex.edits import run_undo
+
+    run_undo(context)
+
+
+def _run_plex_collections(context: "OperationContext") -> None:
+    from library.plex.collections import run_build
+
+    run_build(context)
+
+
+def _keep_collections(library_id: int) -> None:
+    from library.plex.collections import after_library_change
+
+    after_library_change(library_id)
