@@ -9,6 +9,7 @@ from django.db.models import Prefetch
 
 from library.models import PathMapping, PlexAccount, PlexSection, PlexServer
 from library.plex.looking import LOOK_KIND
+from library.plex.sync_losses import HOW_TO_ACCEPT
 from library.plex.sync_operation import SYNC
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operation_fragment import operation_context
@@ -24,6 +25,7 @@ _SHOWN: Final = 5
 class SectionRow:
     section: PlexSection
     is_syncing: bool
+    may_accept_losses: bool
     unmatched: int  # files that nobody here can reach
 
 
@@ -65,9 +67,15 @@ def read_plex_page(user: User) -> PlexPage:
     return PlexPage(
         accounts=list(PlexAccount.objects.order_by("username")),
         servers=[_card(server, syncing) for server in servers],
-        operations=[operation_context(r, may_cancel=user.is_operator) for r in running[:_SHOWN]],
+        operations=[_operation(row, may_cancel=user.is_operator) for row in running[:_SHOWN]],
         has_mappings=PathMapping.objects.filter(arr_server=None).exists(),
     )
+
+
+def _operation(row: Operation, *, may_cancel: bool) -> dict[str, Any]:
+    """Without an address of its own: the page polls as a whole. An answer for a card that the
+    page has dropped meanwhile would land on whatever took its place."""
+    return {**operation_context(row, may_cancel=may_cancel), "url": ""}
 
 
 def _card(server: PlexServer, syncing: set[Any]) -> ServerCard:
@@ -76,6 +84,7 @@ def _card(server: PlexServer, syncing: set[Any]) -> ServerCard:
         SectionRow(
             section,
             section.pk in syncing,
+            HOW_TO_ACCEPT in section.error,
             section.library.file_count if section.library else 0,
         )
         for section in server.sections.all()

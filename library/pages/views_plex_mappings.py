@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from library.models import PathMapping, PlexServer
 from library.pages.plex_forms import MappingForm
 from library.pages.views_plex import ask
-from library.plex.mapping_test import MAPPING_TEST_KIND, start_mapping_test
+from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, start_mapping_test
 from mediaflow.base.access import admin_required, operator_required
 from mediaflow.base.audit import record_audit
 from mediaflow.base.models import Operation
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mediaflow.base.htmx import HtmxHttpRequest
 
+LOOK_S: Final = 2.0
 _STATES: Final = {
     "here": ("ok", "Here"),
     "missing": ("bad", "Not there"),
@@ -99,7 +100,12 @@ def _form(request: HtmxHttpRequest, form: MappingForm, verb: str) -> HttpRespons
         mapping = form.save()
         owner = mapping.plex_server.name if mapping.plex_server else "all servers"
         record_audit(f"plex.mapping_{verb}", actor=request.user, subject=str(mapping), detail=owner)
-        messages.success(request, f"The mapping is {verb}. Test it with files of the server.")
+        state, why = look_at(bytes(mapping.local_raw), seconds=LOOK_S)
+        if state == "here":
+            messages.success(request, f"The mapping is {verb}. Test it with files of the server.")
+        else:  # perhaps it is mounted later
+            text = f"The mapping is {verb}, but {mapping.local} cannot be used now. {why}"
+            messages.warning(request, text)
         return redirect("library:plex_mappings")
     context = {"form": form, "is_new": form.instance.pk is None}
     status = 422 if form.errors else 200

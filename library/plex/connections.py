@@ -197,6 +197,9 @@ def _why_none(server: PlexServer, tried: Sequence[Tried]) -> str:
         return f"No address of {server.name} is known. Give one by hand."
     if server.is_url_manual:
         return f"The address given for {server.name} does not work: {tried[0].error}"
-    if all(one.kind == "relay" for one in tried):
+    direct = [one for one in tried if one.kind != "relay"]
+    if not direct:
         return f"{server.name} is reached through Plex's relay only, which is too slow."
-    return f"None of the {len(tried)} addresses of {server.name} answers."
+    if len(direct) == 1:
+        return f"{server.name} cannot be used: {direct[0].error}"
+    return f"None of the {len(direct)} addresses of {server.name} answers."

@@ -15,6 +15,7 @@ from library.plex import mapping_test
 from library.plex.looking import LOOK_KIND
 from library.plex.mapping import MappingTable
 from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, look_for
+from library.plex.sync_losses import HOW_TO_ACCEPT
 from library.plex.sync_operation import SYNC
 from mediaflow.base.encryption import encrypt_secret
 from mediaflow.base.models import AuditEvent, Operation, OperationStatus
@@ -298,6 +299,18 @@ def test_only_an_admin_accepts_losses(
     assert Operation.objects.get().args["accept_losses"] is False
 
 
+def test_an_admin_is_offered_to_accept_losses_where_a_sync_asks_for_it(
+    admin: Client, client_for: Callable[[User], Client], operator: User, server: PlexServer
+) -> None:
+    section = a_section(server, is_enabled=True, error=f"Too much is gone. {HOW_TO_ACCEPT}")
+    offer = "Accept the losses and sync"
+    page = reverse("library:plex")
+    assert offer in text_of(admin.get(page))
+    assert offer not in text_of(client_for(operator).get(page))
+    PlexSection.objects.filter(pk=section.pk).update(error="No answer.")
+    assert offer not in text_of(admin.get(page))
+
+
 # ------------------------------------------------------------------ folders
 
 
@@ -350,7 +363,8 @@ def test_a_mapping_is_added_changed_and_removed(admin: Client, server: PlexServe
     )  # fmt: skip
 
     url = reverse("library:plex_mapping", args=[mapping.pk])
-    admin.post(url, {"source": "D:\\Films", "local": "/tank"})
+    saved = admin.post(url, {"source": "D:\\Films", "local": "/tank"}, follow=True)
+    assert "/tank cannot be used now. It is not there." in text_of(saved)
     mapping.refresh_from_db()
     assert (mapping.plex_server, mapping.source) == (None, "D:\\Films")
     assert "D:\\Films" in text_of(admin.get(reverse("library:plex_mappings")))

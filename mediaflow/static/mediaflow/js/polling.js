@@ -51,6 +51,13 @@
     const isDragged = elt.closest(".is-sorting") || elt.querySelector(".is-sorting");
     const isSilent = Date.now() < (failing.get(elt)?.silentUntil || 0);
     if (document.hidden || isSilent || isDragged) event.preventDefault();
+    event.detail.requestConfig.askedFor = event.detail.target.id;
+  });
+
+  // Meanwhile the page around it may have made another part of the element: that is not to be overwritten.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { requestConfig, target } = event.detail;
+    if (requestConfig.askedFor && target.id !== requestConfig.askedFor) event.detail.shouldSwap = false;
   });
 
   // A poll that meets an expired session gets the login page: go there instead of swapping it in.
