@@ -110,7 +110,7 @@ def _apply(ids: list[int], change: BulkChange) -> int:
         return len(rows)
 
 
-def tag_named(name: str) -> Tag:
-    """The tag of that name in any case, made when there is none."""
+def tag_named(name: str, color: str = "") -> Tag:
+    """The tag of that name in any case; made when there is none, in the colour given."""
     found = Tag.objects.filter(name__iexact=name).first()
-    return found or Tag.objects.get_or_create(name=name)[0]
+    return found or Tag.objects.get_or_create(name=name, defaults={"color": color or "slate"})[0]

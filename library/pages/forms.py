@@ -178,6 +178,12 @@ class BulkTagForm(forms.Form):
         help_text="An existing tag, or a new one.",
         widget=forms.TextInput(attrs={"list": "tag-names", "autocomplete": "off"}),
     )
+    color = forms.ChoiceField(
+        label="Colour of a new tag",
+        required=False,
+        choices=[(color, color.capitalize()) for color in TAG_COLORS],
+        initial="slate",
+    )
 
 
 class BulkIgnoreForm(forms.Form):

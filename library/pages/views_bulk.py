@@ -143,8 +143,8 @@ def _apply(request: HtmxHttpRequest, form: Form, name: str) -> HttpResponse:
 
 def _read_change(form: Form) -> BulkChange:
     """A tag that is new is made now."""
-    name = form.cleaned_data.get("name")
-    return BulkChange(form.cleaned_data["verb"], tag_named(name).pk if name else None)
+    name, color = form.cleaned_data.get("name"), form.cleaned_data.get("color", "")
+    return BulkChange(form.cleaned_data["verb"], tag_named(name, color).pk if name else None)
 
 
 def back_to_list(selection: FileSelection) -> str:

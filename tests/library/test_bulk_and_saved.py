@@ -304,3 +304,19 @@ def test_tags_are_added_changed_and_deleted_by_operators(
     assert operator_client.get(delete).status_code == 405
     operator_client.post(delete)
     assert not FileTag.objects.exists()
+
+
+def test_a_tag_made_in_bulk_gets_its_colour_and_an_old_one_keeps_its_own(
+    operator_client: Client, library: Library
+) -> None:
+    file = make_file(library, "Film")
+    url = reverse("library:bulk_tag_apply")
+    for color in ("violet", "teal"):
+        values = {"ids": [file.pk], "verb": "tag", "name": "Keep", "color": color}
+        assert operator_client.post(url, values).status_code == 302
+    assert Tag.objects.get().color == "violet"
+    values = {"ids": [file.pk], "verb": "tag", "name": "Plain"}
+    operator_client.post(url, values)
+    assert Tag.objects.get(name="Plain").color == "slate"
+    values = {"ids": [file.pk], "verb": "tag", "name": "Loud", "color": "mauve"}
+    assert operator_client.post(url, values).status_code == 422
