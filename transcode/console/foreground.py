@@ -71,10 +71,10 @@ def dispatching(options: DispatchOptions) -> Iterator[Dispatcher]:
 def others_told() -> Iterator[None]:
     """Plex, Sonarr and Radarr hear of each swap as it happens; at a good end they are waited for.
 
-    Nothing where there is none of them: what tells them takes a while to load. What they do not
-    take in time stays in the outbox for the consumer.
+    Nothing where there is none of them (what tells them takes a while to load), or where a consumer
+    does it. What they do not take in time stays in the outbox for the next consumer.
     """
-    if not has_listeners():
+    if not has_listeners() or has_live_process("consumer"):
         yield
         return
     outbox_worker.start()

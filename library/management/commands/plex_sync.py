@@ -68,6 +68,7 @@ class Command(BaseCommand):
         operation = run_operation_here(operation, on_progress=display.show)
         display.end()
         is_done = operation.status == OperationStatus.COMPLETED
+        section.refresh_from_db(fields=["item_count"])
         message = operation.message or f"The sync was {operation.status}."
         return {
             "id": section.pk,
@@ -75,6 +76,7 @@ class Command(BaseCommand):
             "title": section.title,
             "problem": "" if is_done else message,
             "message": message,
+            "items": section.item_count,
             **operation.result,
         }
 

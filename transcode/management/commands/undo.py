@@ -24,6 +24,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         from mediaflow.base.audit import record_audit
         from transcode.console.command_input import bad_input, read_job_ids
+        from transcode.console.foreground import others_told
         from transcode.models import Job
         from transcode.replacing.undo import undo_job
 
@@ -34,12 +35,13 @@ class Command(BaseCommand):
                 raise bad_input(f"There is no job {job_id}; nothing was undone.")
         undone: list[dict[str, Any]] = []
         refused: list[dict[str, Any]] = []
-        for job_id in ids:
-            result = undo_job(job_id, actor=None)
-            if result.ok:
-                undone.append({"id": job_id, "file": paths[job_id]})
-            else:
-                refused.append({"id": job_id, "reason": result.reason})
+        with others_told():
+            for job_id in ids:
+                result = undo_job(job_id, actor=None)
+                if result.ok:
+                    undone.append({"id": job_id, "file": paths[job_id]})
+                else:
+                    refused.append({"id": job_id, "reason": result.reason})
         record_audit("job.undo", subject=f"{len(undone)} jobs", actor_name="command line")
         if options["is_json"]:
             document = {"undone": undone, "refused": refused}
