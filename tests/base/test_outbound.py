@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import http.server
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from django.conf import settings
 
 from mediaflow.base import outbound
@@ -18,6 +25,7 @@ from mediaflow.base.outbound import OutboundProblem, OutboundSession, check_url,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SECRET = "tok-5f2a9c-very-secret"
 
@@ -360,3 +368,64 @@ def test_what_is_no_address_of_a_server_is_refused_with_a_sentence(url: str) -> 
 def test_an_address_is_taken_without_its_last_slash() -> None:
     assert check_url(" https://plex.local:32400/ ") == "https://plex.local:32400"
     assert check_url("http://[fd12::5]:32400/plex/") == "http://[fd12::5]:32400/plex"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of 127.0.0.1 in one file, signed by nobody else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    pem = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(key_pem + made.public_bytes(pem))
+    return path
+
+
+@contextmanager
+def a_secure_site(answer: Callable[[Any], None], certificate: Path) -> Iterator[str]:
+    with a_site(answer) as site:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        site.server.socket = context.wrap_socket(site.server.socket, server_side=True)
+        site.server.handle_error = lambda *_args: None  # type: ignore[method-assign]
+        yield f"https://127.0.0.1:{site.port}/"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(certificate: Path) -> None:
+    with (
+        a_secure_site(says(b"ok"), certificate) as url,
+        OutboundSession(may_be_this_machine=True) as session,
+        pytest.raises(OutboundProblem, match=r"certificate of 127\.0\.0\.1") as caught,
+    ):
+        session.call("GET", url)
+
+    assert caught.value.kind == "network"
+
+
+def test_https_is_guarded_and_bounded_like_http(certificate: Path) -> None:
+    with (
+        a_secure_site(drips, certificate) as url,
+        OutboundSession() as stranger,
+        OutboundSession(may_be_this_machine=True) as session,
+    ):
+        session._session.verify = str(certificate)
+        with pytest.raises(OutboundProblem, match="this machine"):
+            stranger.call("GET", url)
+        with pytest.raises(OutboundProblem, match="did not answer in time"):
+            session.call("GET", url, timeout_s=0.6)
