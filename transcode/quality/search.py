@@ -34,7 +34,7 @@ class Scale:
     def fit(self, number: float) -> float:
         """On a step, rounded to the better side."""
         steps = math.floor((min(self.worst, max(self.best, number)) - self.best) / self.step + 1e-6)
-        return self.best + steps * self.step
+        return round(self.best + steps * self.step, 4)
 
 
 @dataclass(frozen=True, slots=True)
