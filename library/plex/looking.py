@@ -107,7 +107,7 @@ def due_looks(now: datetime) -> list[PlexAccount | PlexServer]:
     living = PlexAccount.objects.filter(is_token_dead=False).exclude(token_encrypted="")
     accounts = living.filter(Q(checked_at=None) | Q(checked_at__lt=now - ACCOUNT_EVERY))
     servers = PlexServer.objects.filter(is_enabled=True, is_token_dead=False).exclude(error="")
-    rows = [*accounts, *servers.exclude(token_encrypted="")]
+    rows: list[PlexAccount | PlexServer] = [*accounts, *servers.exclude(token_encrypted="")]
     return [row for row in rows if not _was_looked_at(row, now - SERVER_EVERY)]
 
 
