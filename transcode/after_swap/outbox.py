@@ -8,21 +8,24 @@ and after MAX_ATTEMPTS it is given up: a person sees why and may have it tried a
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import DatabaseError, connection
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils import timezone
 
 from library.models import ArrServer, PlexServer
 from mediaflow.base.audit import record_audit
 from mediaflow.base.failpoints import declare, reach
-from mediaflow.base.leases import LeasedRows, new_token, own_identity
+from mediaflow.base.leases import BEAT_INTERVAL_S, LeasedRows, new_token, own_identity
 from transcode.models import OutboxEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from django.db.models import QuerySet
 
@@ -87,9 +90,6 @@ class Claim:
         """Call between two calls to others. Raises OutboxStopped."""
         if self.is_stopping() or not mine(self).update(heartbeat=F("heartbeat") + 1):
             raise OutboxStopped
-
-
-Handler = "Callable[[Claim], Outcome]"
 
 
 def handlers() -> Mapping[str, Callable[[Claim], Outcome]]:
@@ -176,8 +176,9 @@ def _claim(entry: OutboxEntry, is_stopping: Callable[[], bool]) -> Claim | None:
 
 def _handle(claim: Claim, calls: Mapping[str, Callable[[Claim], Outcome]]) -> Outcome | None:
     try:
-        handler = calls.get(claim.kind)
-        outcome = handler(claim) if handler else Done("Nobody has to be told of this.")
+        with _beating(claim):
+            handler = calls.get(claim.kind)
+            outcome = handler(claim) if handler else Done("Nobody has to be told of this.")
     except OutboxStopped:
         release(claim.entry_id, claim.token, is_counted=False)
         return None
@@ -187,6 +188,28 @@ def _handle(claim: Claim, calls: Mapping[str, Callable[[Claim], Outcome]]) -> Ou
     reach(TOLD)
     end(claim, outcome)
     return outcome
+
+
+@contextmanager
+def _beating(claim: Claim) -> Iterator[None]:
+    """The heartbeat moves also while a slow server takes its time; every call is bounded."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_beat_until, args=(claim, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _beat_until(claim: Claim, ended: threading.Event) -> None:
+    while not ended.wait(BEAT_INTERVAL_S):
+        try:
+            mine(claim).update(heartbeat=F("heartbeat") + 1)
+        except DatabaseError:
+            log.warning("outbox entry %s could not beat", claim.entry_id, exc_info=True)
+        finally:
+            connection.close()
 
 
 def end(claim: Claim, outcome: Outcome) -> bool:

@@ -168,41 +168,58 @@ def wait_for_plex(replacement_id: int, deadline_s: float) -> bool:
     if row is None:
         return True
     until = time.monotonic() + min(deadline_s, TOTAL_WAIT_S)
-    results = [_wait_on(row, server, until) for server in usable_servers()]
-    return all(results)
-
-
-def _wait_on(row: Replacement, server: PlexServer, until: float) -> bool:
-    rows = PlexSwap.objects.filter(replacement_id=row.pk, server=server, step=STEP_NOTED)
-    open_swaps = list(rows.exclude(rating_key_before=""))
-    if not open_swaps:
-        return True
-    name = display_path(bytes(row.final_raw).rpartition(b"/")[2])
-    away_since: float | None = None
-    asked_at: float | None = None
-    while open_swaps and time.monotonic() < until:
+    waits = [wait for server in usable_servers() if (wait := _Wait(row, server)).is_open]
+    while open_waits := [wait for wait in waits if wait.is_open]:
         if not Replacement.objects.filter(pk=row.pk, state=JournalState.PUBLISHED).exists():
             return False
-        now = time.monotonic()
-        is_due = asked_at is None or now - asked_at > ASK_AGAIN_S
-        try:
-            with PlexCalls(server, budget_s=min(until - now, NOTE_BUDGET_S)) as plex:
-                if is_due:
-                    for place in {(s.section_key, s.before["folder"]) for s in open_swaps}:
-                        plex.refresh(*place)
-                    asked_at = now
-                    reach(ASKED)
-                open_swaps = [s for s in open_swaps if not _is_seen(plex, s, name)]
-            away_since = None
-        except PlexProblem as problem:
-            away_since = now if away_since is None else away_since
-            is_hopeless = problem.kind in {"auth", "refused"}
-            if is_hopeless or time.monotonic() - away_since > AWAY_PATIENCE_S:
-                log.warning("%s is not waited for: %s", server.name, problem.text)
+        for wait in open_waits:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
                 return False
-        if open_swaps:
+            wait.look(min(left_s, NOTE_BUDGET_S))
+        if any(wait.is_open for wait in waits):
             time.sleep(max(0.0, min(POLL_S, until - time.monotonic())))
-    return not open_swaps
+    return not any(wait.is_hopeless for wait in waits)
+
+
+class _Wait:
+    """For one server: its items of the film that do not have the new file yet."""
+
+    def __init__(self, row: Replacement, server: PlexServer) -> None:
+        noted = PlexSwap.objects.filter(
+            replacement_id=row.pk, server=server, step=STEP_NOTED
+        ).exclude(rating_key_before="")
+        self._server, self._swaps = server, list(noted)
+        self._name = display_path(bytes(row.final_raw).rpartition(b"/")[2])
+        self._asked_at: float | None = None
+        self._away_since: float | None = None
+        self.is_hopeless = False
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._swaps) and not self.is_hopeless
+
+    def look(self, budget_s: float) -> None:
+        """Ask for a scan when that is due, and whether the file is there. Never raises."""
+        now = time.monotonic()
+        try:
+            with PlexCalls(self._server, budget_s=budget_s) as plex:
+                if self._asked_at is None or now - self._asked_at > ASK_AGAIN_S:
+                    self._ask(plex)
+                    self._asked_at = now
+                self._swaps = [s for s in self._swaps if not _is_seen(plex, s, self._name)]
+            self._away_since = None
+        except PlexProblem as problem:
+            self._away_since = now if self._away_since is None else self._away_since
+            is_dead = problem.kind in {"auth", "refused"}
+            if is_dead or time.monotonic() - self._away_since > AWAY_PATIENCE_S:
+                log.warning("%s is not waited for: %s", self._server.name, problem.text)
+                self.is_hopeless = True
+
+    def _ask(self, plex: PlexCalls) -> None:
+        for section_key, folder in {(s.section_key, s.before["folder"]) for s in self._swaps}:
+            plex.refresh(section_key, folder)
+        reach(ASKED)
 
 
 def _is_seen(plex: PlexCalls, swap: PlexSwap, name: str) -> bool:

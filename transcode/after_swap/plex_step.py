@@ -20,6 +20,7 @@ from django.utils.dateparse import parse_datetime
 from library.media_info import MediaInfo
 from library.models import PlexSection, PlexServer, PlexSwap
 from library.plex.client import PlexProblem
+from library.plex.sections import note_contact
 from mediaflow.base.failpoints import declare, reach
 from transcode.after_swap.disk import is_disk_away, later
 from transcode.after_swap.outbox import Done, Failed, Later
@@ -70,8 +71,11 @@ def tell_plex(claim: Claim) -> Outcome:
         return later(server.name)
     try:
         with PlexCalls(server) as plex:
-            return _Walk(claim, server, row, plex).go()
+            outcome = _Walk(claim, server, row, plex).go()
+            note_contact(server)
+            return outcome
     except PlexProblem as problem:
+        note_contact(server, problem)
         is_away = problem.kind in {"network", "auth", "busy"}
         _open_swaps(row, server).update(error=problem.text[:500])
         return Failed(problem.text, is_away=is_away)

@@ -16,6 +16,7 @@ from mediaflow.base.encryption import encrypt_secret
 from tests.plex_stand_in.fixture import plex as plex
 from tests.transcode.replace.conftest import make_world, probe_in_this_process
 from transcode.after_swap import outbox, plex_before, plex_step
+from transcode.after_swap.plex_calls import PlexCalls
 from transcode.models import OutboxEntry
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Cinema:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plex_before, "POLL_S", 0.05)
     monkeypatch.setattr(plex_before, "AWAY_PATIENCE_S", 0.5)
+    monkeypatch.setattr(PlexCalls, "_sleep", lambda _calls, _seconds: None)
     monkeypatch.setattr(plex_step, "POLL_S", 0.0)
     monkeypatch.setattr(plex_step, "SCAN_BEGINS", timedelta(0))
 

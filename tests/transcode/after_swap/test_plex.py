@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from library.models import PlexItem, PlexPart, PlexServer, PlexSwap
+from tests.transcode.after_swap.conftest import note_in_rows
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import tree
 from transcode.after_swap import outbox, plex_before, plex_step
@@ -202,6 +203,11 @@ def test_a_dead_token_says_sign_in_again(make_cinema: Callable[..., Cinema]) -> 
     assert "Sign in to Plex again" in entry.error
     assert cinema.plex.token not in entry.error
     assert cinema.swap().error == entry.error
+    assert PlexServer.objects.get().is_token_dead
+    cinema.plex.world.tokens[cinema.plex.token] = True
+    OutboxEntry.objects.update(not_before=timezone.now())
+    cinema.tell()
+    assert not PlexServer.objects.get().is_token_dead
 
 
 def test_a_slow_plex_costs_the_swap_no_more_than_its_deadline(
@@ -269,7 +275,7 @@ def test_two_swaps_in_one_folder_are_one_scan(make_cinema: Callable[..., Cinema]
     OutboxEntry.objects.filter(kind="plex").update(done_at=None, not_before=timezone.now())
     outbox.work_on_due()
     assert cinema.plex.scans == [(cinema.section.key, "/data/films/Film (2001)")]
-    assert set(PlexSwap.objects.values_list("step", flat=True)) <= {"scanned", "analyzed"}
+    assert set(PlexSwap.objects.values_list("step", flat=True)) <= {"scanned", "analyzed", "done"}
 
 
 @pytest.mark.parametrize(
@@ -379,6 +385,24 @@ def test_a_film_that_plex_does_not_know_yet_has_its_folder_scanned(
 def test_nothing_is_noted_of_a_swap_that_is_gone() -> None:
     note_what_plex_knows(4711, 5)
     assert wait_for_plex(4711, 5)
+
+
+def test_a_file_of_two_episodes_is_two_items_and_one_scan(
+    make_cinema: Callable[..., Cinema],
+) -> None:
+    cinema = make_cinema()
+    twin = cinema.plex.world.add_movie(
+        cinema.section, "Twin", 2002, labels=["Twin's"],
+        media=[cinema.plex.world.media(cinema.plex_path(cinema.world.film))],
+    )  # fmt: skip
+    note_in_rows(cinema.server, cinema.section, twin, cinema.world)
+    cinema.world.run()
+    cinema.tell()
+    steps = dict(PlexSwap.objects.values_list("rating_key_before", "step"))
+    assert steps == {cinema.film.rating_key: "done", twin.rating_key: "done"}
+    assert len(cinema.plex.scans) == 1
+    analysed = [seen.path.split("/")[3] for seen in cinema.plex.calls("/analyze")]
+    assert sorted(analysed) == sorted(steps)
 
 
 # ---------------------------------------------------------------------- faults 15, 20, 52
