@@ -1,4 +1,6 @@
-"""`mediaflow optimize` of a clip of 60 s against bare ffmpeg with the same command."""
+"""`mediaflow optimize` of a clip of 60 s against bare ffmpeg with the same command: the whole clip
+in one ffmpeg, where MediaFlow encodes its two halves side by side, and proves and swaps the result.
+"""
 
 from __future__ import annotations
 
