@@ -6,6 +6,11 @@ from django.db.models.signals import post_migrate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.db.models import Model
+    from django.http import HttpRequest
+
+    from mediaflow.accounts.models import User
+    from mediaflow.base.film_hooks import BulkAction, FilmPanel
     from mediaflow.base.operations import OperationContext
     from mediaflow.base.periodic import PeriodicTask
 
@@ -19,16 +24,9 @@ class LibraryConfig(AppConfig):
         from library.listing.bulk import OPERATION_KIND, run_bulk_change
         from library.listing.exact_count import COUNT_KIND, run_count
         from library.listing.text_index import ensure_text_index
-        from library.pages.plex_panel import plex_panel
-        from library.plex.looking import LOOK_KIND, run_look
-        from library.plex.looking import periodic_tasks as look_tasks
-        from library.plex.mapping_test import MAPPING_TEST_KIND, run_mapping_test
-        from library.plex.sync_operation import SYNC, run_sync
-        from library.plex.sync_operation import periodic_tasks as sync_tasks
         from library.scanning.rechecks import RECHECK_KIND, run_recheck
         from library.scanning.rescans import periodic_tasks
         from library.services import SCAN, run_scan_operation
-        from library.webhooks.work import periodic_tasks as webhook_tasks
         from mediaflow.base.hooks import register_hook
         from mediaflow.base.operations import register_operation
 
@@ -40,17 +38,17 @@ class LibraryConfig(AppConfig):
         register_operation("plex_edit_undo", _run_plex_edit_undo)
         register_operation("plex_collections", _run_plex_collections)
         register_hook("library_changed", _keep_collections)
+        register_hook("bulk_actions", _edit_in_plex)
         register_operation(OPERATION_KIND, run_bulk_change)
         register_operation(COUNT_KIND, run_count)
         register_operation(RECHECK_KIND, run_recheck)
-        register_operation(LOOK_KIND, run_look)
-        register_operation(MAPPING_TEST_KIND, run_mapping_test)
-        register_operation(SYNC, run_sync)
+        register_operation("plex_look", _run_plex_look)
+        register_operation("plex_mapping_test", _run_plex_mapping_test)
+        register_operation("plex_sync", _run_plex_sync)
         register_hook("periodic_tasks", periodic_tasks)
-        register_hook("periodic_tasks", webhook_tasks)
-        register_hook("film_panels", plex_panel)
-        register_hook("periodic_tasks", look_tasks)
-        register_hook("periodic_tasks", sync_tasks)
+        register_hook("periodic_tasks", _webhook_tasks)
+        register_hook("film_panels", _plex_panel)
+        register_hook("periodic_tasks", _plex_tasks)
         register_operation(figures.COUNT_KIND, figures.run_count)
         register_operation(services.ANALYZE, services.run_analysis_operation)
         register_hook("periodic_tasks", _analysis_tasks)
@@ -70,6 +68,42 @@ def _analysis_tasks() -> "Iterable[PeriodicTask]":
 
 
 # Loaded only where they run: a start of every command would pay for them.
+def _run_plex_look(context: "OperationContext") -> None:
+    from library.plex.looking import run_look
+
+    run_look(context)
+
+
+def _run_plex_mapping_test(context: "OperationContext") -> None:
+    from library.plex.mapping_test import run_mapping_test
+
+    run_mapping_test(context)
+
+
+def _run_plex_sync(context: "OperationContext") -> None:
+    from library.plex.sync_operation import run_sync
+
+    run_sync(context)
+
+
+def _plex_tasks() -> "Iterable[PeriodicTask]":
+    from library.plex import looking, sync_operation
+
+    return [*looking.periodic_tasks(), *sync_operation.periodic_tasks()]
+
+
+def _webhook_tasks() -> "Iterable[PeriodicTask]":
+    from library.webhooks.work import periodic_tasks
+
+    return periodic_tasks()
+
+
+def _plex_panel(request: "HttpRequest", file: "Model") -> "FilmPanel | None":
+    from library.pages.plex_panel import plex_panel
+
+    return plex_panel(request, file)
+
+
 def _run_plex_edit(context: "OperationContext") -> None:
     from library.plex.edits import run_edit
 
@@ -86,6 +120,12 @@ def _run_plex_collections(context: "OperationContext") -> None:
     from library.plex.collections import run_build
 
     run_build(context)
+
+
+def _edit_in_plex(user: "User") -> "BulkAction | None":
+    from library.pages.views_plex_edits import bulk_action
+
+    return bulk_action(user)
 
 
 def _keep_collections(library_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from library.pages import views_plex, views_plex_mappings, views_plex_servers
+from library.pages import views_plex, views_plex_edits, views_plex_mappings, views_plex_servers
 
 urlpatterns = [
     path("plex/", views_plex.plex, name="plex"),
@@ -51,4 +51,27 @@ urlpatterns = [
         name="plex_mapping_remove",
     ),
     path("plex/mappings/test/", views_plex_mappings.mapping_test, name="plex_mapping_test"),
+    path("plex/edit/", views_plex_edits.plex_edit, name="plex_edit"),
+    path("plex/edit/apply/", views_plex_edits.plex_edit_apply, name="plex_edit_apply"),
+    path("plex/edits/", views_plex_edits.plex_edit_list, name="plex_edit_list"),
+    path("plex/edits/<int:batch_id>/", views_plex_edits.plex_edit_batch, name="plex_edit_batch"),
+    path("plex/edits/<int:batch_id>/undo/", views_plex_edits.plex_edit_undo, name="plex_edit_undo"),
+    path("plex/edits/<int:batch_id>/rest/", views_plex_edits.plex_edit_rest, name="plex_edit_rest"),
+    path("plex/collections/", views_plex_edits.collection_list, name="plex_collections"),
+    path("plex/collections/new/", views_plex_edits.collection_new, name="plex_collection_new"),
+    path(
+        "plex/collections/<int:collection_id>/build/",
+        views_plex_edits.collection_build,
+        name="plex_collection_build",
+    ),
+    path(
+        "plex/collections/<int:collection_id>/keep/",
+        views_plex_edits.collection_keep,
+        name="plex_collection_keep",
+    ),
+    path(
+        "plex/collections/<int:collection_id>/forget/",
+        views_plex_edits.collection_forget,
+        name="plex_collection_forget",
+    ),
 ]

@@ -289,20 +289,20 @@ def _send(
     work: _Work, wanted: Sequence[tuple[PlexEdit, int, ItemValues, ItemValues]], success: str
 ) -> None:
     """PUTs for items that need the very same words go out together; then all are read again."""
-    groups: dict[tuple[Any, ...], list[PlexEdit]] = defaultdict(list)
+    groups: dict[tuple[int, tuple[tuple[str, str], ...]], list[PlexEdit]] = defaultdict(list)
     targets: dict[str, ItemValues] = {}
     for row, kind, now, target in wanted:
         targets[row.rating_key] = target
         params = edit_params(now, target)
         if params:
-            groups[(kind, *sorted(params.items()))].append(row)
-    for (kind, *params), rows in groups.items():
+            groups[(kind, tuple(sorted(params.items())))].append(row)
+    for (kind, same), rows in groups.items():
         for _done, part in _parts(rows, CHUNK_IDS):
             work.checkpoint()
             if success != "undone":
                 _mark_sent(part)
             try:
-                work.writer.edit_items(work.batch.section.key, kind, _keys(part), dict(params))
+                work.writer.edit_items(work.batch.section.key, kind, _keys(part), dict(same))
             except PlexProblem as problem:
                 if problem.kind != "refused":
                     raise

@@ -48,9 +48,10 @@ class ItemValues:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> ItemValues:
-        known = {name: raw[name] for name in (*FIELDS, "locked") if name in raw}
-        lists = {name: tuple(known[name]) for name in (*TAGS, "locked") if name in known}
-        return cls(**{**known, **lists})
+        known: dict[str, Any] = {n: raw[n] for n in (*FIELDS, "locked") if n in raw}
+        for name in (*TAGS, "locked"):
+            known[name] = tuple(known.get(name, ()))
+        return cls(**known)
 
 
 def values_of(item: ItemFacts | PlexItem) -> ItemValues:

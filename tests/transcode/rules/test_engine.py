@@ -58,8 +58,8 @@ def test_each_decision_is_on_record_once_until_it_changes(library: Library) -> N
     first = run_rule(rule, NOON)
     assert verdicts(rule) == {"a.mkv": "queued", "b.mkv": "missing"}
     again = run_rule(rule, later())
-    assert first.pk is not None
-    assert again.pk is None
+    assert list(RuleRun.objects.values_list("pk", flat=True)) == [first.pk]
+    assert (again.queued, again.by_verdict) == (0, {"missing": 1, "queued": 1})
     assert RuleDecision.objects.count() == 2
     MediaFile.objects.filter(path="b.mkv").update(availability="present")
     run_rule(rule, later(2))
@@ -245,7 +245,7 @@ def test_hours_across_midnight_and_the_change_of_clocks(library: Library) -> Non
 def test_a_rule_over_nothing_does_nothing(library: Library) -> None:
     rule = make_rule(query="codec=av1")
     run = run_rule(rule, NOON)
-    assert run.pk is None
+    assert not RuleRun.objects.exists()
     assert (run.matched, run.queued, run.note) == (0, 0, "")
     rule.refresh_from_db()
     assert rule.ran_at == NOON

@@ -1,0 +1,214 @@
+"""Collections from filters: built once or kept in step, nothing of others taken over or lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from library.models import MediaFile, PlexCollection
+from library.plex.collections import (
+    CollectionProblem,
+    after_library_change,
+    forget,
+    make_collection,
+    start_build,
+)
+from mediaflow.base.models import Operation
+from mediaflow.base.operations import run_operation_here
+from tests.library.plex.rows import make_section, sync
+from tests.plex_stand_in.fixture import plex as plex
+
+if TYPE_CHECKING:
+    from library.models import PlexSection
+    from mediaflow.accounts.models import User
+    from tests.plex_stand_in import PlexStandIn
+    from tests.plex_stand_in.world import Item, Section
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def films(plex: PlexStandIn) -> Section:
+    section = plex.world.add_section("Movies")
+    for number in range(4):
+        plex.world.add_movie(
+            section, f"Film {number}", labels=["Kept"], size=(number + 1) * 10**10,
+            collections=["By hand"],
+        )  # fmt: skip
+    return section
+
+
+@pytest.fixture
+def section(plex: PlexStandIn, films: Section) -> PlexSection:
+    plex.world.collection(films, "By hand")
+    row = make_section(plex, films)
+    sync(row)
+    return row
+
+
+def make(section: PlexSection, actor: User, **values: Any) -> PlexCollection:
+    given = {"title": "Large", "query": "size_min=25GB", "is_kept_in_step": False, **values}
+    row = make_collection(section=section, actor=actor, **given)
+    run_waiting()
+    row.refresh_from_db()
+    return row
+
+
+def run_waiting() -> list[Operation]:
+    waiting = Operation.objects.filter(kind="plex_collections", status="queued").order_by("pk")
+    return [run_operation_here(row) for row in list(waiting)]
+
+
+def members(films: Section, title: str = "Large") -> set[str]:
+    return {item.title for item in films.of_type("movie") if title in item.tags("Collection")}
+
+
+def named(films: Section, title: str) -> Item:
+    return next(item for item in films.of_type("collection") if item.title == title)
+
+
+def test_a_filter_becomes_a_collection_and_takes_no_tag_away(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    row = make(section, operator)
+    assert (row.item_count, row.error) == (2, "")
+    assert row.rating_key == named(films, "Large").rating_key
+    assert members(films) == {"Film 2", "Film 3"}
+    assert members(films, "By hand") == {f"Film {n}" for n in range(4)}
+    assert all(item.tags("Label") == ["Kept"] for item in films.of_type("movie"))
+
+
+def test_one_that_is_kept_gains_and_loses_with_the_library(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    make(section, operator, is_kept_in_step=True)
+    MediaFile.objects.filter(title="Film 3").update(size_bytes=1)
+    MediaFile.objects.filter(title="Film 0").update(size_bytes=30 * 10**9)
+    after_library_change(0)
+    after_library_change(0)
+    assert [row.result for row in run_waiting()] == [{"added": 1, "removed": 1}]
+    assert members(films) == {"Film 0", "Film 2"}
+    after_library_change(0)
+    assert run_waiting()[0].result == {"added": 0, "removed": 0}
+
+
+def test_one_made_once_stays_as_it_was(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    make(section, operator)
+    MediaFile.objects.update(size_bytes=1)
+    after_library_change(0)
+    assert run_waiting() == []
+    assert len(members(films)) == 2
+
+
+def test_hundreds_are_added_a_hundred_at_a_time(plex: PlexStandIn, operator: User) -> None:
+    films = plex.world.add_section("Movies")
+    for number in range(230):
+        plex.world.add_movie(films, f"Film {number}")
+    row = make_section(plex, films)
+    sync(row)
+    assert make(row, operator, query="").item_count == 230
+    assert len(plex.calls("/items", "PUT")) == 2
+
+
+def test_a_collection_of_somebody_else_is_not_taken_over(
+    plex: PlexStandIn, films: Section, section: PlexSection, operator: User
+) -> None:
+    before = members(films, "By hand")
+    row = make(section, operator, title="by hand")
+    assert "of that name already" in row.error
+    assert members(films, "By hand") == before
+
+
+def test_a_new_name_in_plex_is_taken_over(
+    films: Section, section: PlexSection, operator: User, plex: PlexStandIn
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    for item in films.of_type("movie"):
+        tags = ["Giants" if tag == "Large" else tag for tag in item.tags("Collection")]
+        item.own()["Collection"] = [plex.world.tag("Collection", tag) for tag in tags]
+    named(films, "Large").own()["title"] = "Giants"
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (row.title, row.error, row.item_count) == ("Giants", "", 2)
+
+
+def test_one_deleted_in_plex_is_not_made_again_unasked(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    del films.items[row.rating_key]
+    for item in films.of_type("movie"):
+        item.own()["Collection"] = []
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (members(films), row.error) == (
+        set(), "It was deleted in Plex. Build it again, or forget it here.",
+    )  # fmt: skip
+    after_library_change(0)
+    assert run_waiting() == []
+    start_build(row, actor=operator)
+    run_waiting()
+    row.refresh_from_db()
+    assert (len(members(films)), row.error) == (2, "")
+
+
+def test_one_that_runs_empty_comes_back_when_something_matches(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    MediaFile.objects.update(size_bytes=1)
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (row.item_count, "keeps no empty collection" in row.error) == (0, True)
+    MediaFile.objects.filter(title="Film 1").update(size_bytes=30 * 10**9)
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (members(films), row.error, row.item_count) == ({"Film 1"}, "", 1)
+
+
+def test_a_filter_that_broke_is_said_and_plex_is_left_alone(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    PlexCollection.objects.update(query="tag=gone")
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert "no tag 'gone'" in row.error
+    assert len(members(films)) == 2
+
+
+def test_forgetting_leaves_it_in_plex(films: Section, section: PlexSection, operator: User) -> None:
+    forget(make(section, operator), actor=operator)
+    assert (PlexCollection.objects.count(), len(members(films))) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"title": " "}, "title"),
+        ({"title": "x" * 201}, "title"),
+        ({"query": "codec=magic"}, "query"),
+        ({"query": "nothing=1"}, "query"),
+    ],
+)
+def test_wrong_values_name_their_field(
+    section: PlexSection, operator: User, values: dict[str, str], field: str
+) -> None:
+    with pytest.raises(CollectionProblem) as caught:
+        make(section, operator, **values)
+    assert caught.value.field == field
+    assert not PlexCollection.objects.exists()
+
+
+def test_only_the_owner_of_a_server_makes_collections(section: PlexSection, operator: User) -> None:
+    section.server.is_owned = False
+    with pytest.raises(CollectionProblem, match="only its owner"):
+        make(section, operator)

@@ -1,0 +1,172 @@
+"""Pages of edits and collections: preview first, then sent; roles; problems at their field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.urls import reverse
+
+from library.models import MediaFile, PlexCollection, PlexEditBatch, SavedFilter
+from mediaflow.base.models import Operation
+from mediaflow.base.operations import run_operation_here
+from tests.library.plex.rows import make_section, sync
+from tests.plex_stand_in.fixture import plex as plex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+    from library.models import PlexSection
+    from mediaflow.accounts.models import User
+    from tests.plex_stand_in import PlexStandIn
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def section(plex: PlexStandIn) -> PlexSection:
+    films = plex.world.add_section("Movies")
+    for title in ("Heat", "Big"):
+        plex.world.add_movie(films, title, 1990, genres=["Drama"], labels=["Kept"])
+    row = make_section(plex, films)
+    sync(row)
+    return row
+
+
+@pytest.fixture
+def page(client_for: Callable[[User], Client], operator: User) -> Client:
+    return client_for(operator)
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"library:{name}", args=args)
+
+
+def chosen(**fields: Any) -> dict[str, Any]:
+    ids = list(MediaFile.objects.values_list("pk", flat=True))
+    return {"ids": ids, "preview": "1", "locks": "lock", **fields}
+
+
+def run_waiting() -> None:
+    for row in list(Operation.objects.filter(status="queued").order_by("pk")):
+        run_operation_here(row)
+
+
+def test_an_edit_is_seen_first_sent_then_and_undone(
+    page: Client, plex: PlexStandIn, section: PlexSection
+) -> None:
+    empty = page.post(url("plex_edit"), {"ids": chosen()["ids"]}).content.decode()
+    assert "Heat" in empty
+    seen = page.post(url("plex_edit"), chosen(labels_add="New, Newer", genres_remove="drama"))
+    content = seen.content.decode()
+    for words in ("What would change", "Newer", "Drama", "add labels New, Newer"):
+        assert words in content
+    assert (plex.edits, PlexEditBatch.objects.count()) == ([], 0)
+    sent = page.post(url("plex_edit_apply"), chosen(labels_add="New"))
+    batch = PlexEditBatch.objects.get()
+    assert sent.headers["Location"] == url("plex_edit_batch", batch.pk)
+    run_waiting()
+    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    assert "2 done" in shown
+    assert "2 done" in page.get(url("plex_edit_list")).content.decode()
+    page.post(url("plex_edit_undo", batch.pk))
+    run_waiting()
+    assert "2 undone" in page.get(url("plex_edit_batch", batch.pk)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"year": "12"}, "year"),
+        ({"year": "9" * 30}, "year"),
+        ({"year": "soon"}, "year"),
+        ({"labels_add": "a", "labels_remove": "A"}, "labels_remove"),
+        ({"labels_add": "x" * 101}, "labels_add"),
+        ({"genres_add": ",".join(str(n) for n in range(51))}, "genres_add"),
+        ({"title": "{name}"}, "title"),
+        ({"lock_fields": "year", "unlock_fields": "year"}, "unlock_fields"),
+        ({"lock_fields": "poster"}, "lock_fields"),
+        ({"locks": "maybe"}, "locks"),
+        ({}, "__all__"),
+    ],
+)
+def test_wrong_values_stand_at_their_field_and_nothing_is_sent(
+    page: Client, section: PlexSection, fields: dict[str, str], field: str
+) -> None:
+    response = page.post(url("plex_edit"), chosen(**fields))
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == [field]
+    page.post(url("plex_edit_apply"), chosen(**fields))
+    assert not PlexEditBatch.objects.exists()
+
+
+def test_a_viewer_sees_what_was_done_and_does_nothing(
+    client_for: Callable[[User], Client], viewer: User, section: PlexSection
+) -> None:
+    client = client_for(viewer)
+    for name in ("plex_edit_list", "plex_collections"):
+        assert client.get(url(name)).status_code == 200
+    for name in ("plex_edit", "plex_edit_apply", "plex_collection_new"):
+        assert client.post(url(name), chosen(year="1999")).status_code == 403
+
+
+def test_the_library_offers_to_edit_only_where_plex_is(
+    page: Client, plex: PlexStandIn, operator: User
+) -> None:
+    assert "Edit in Plex" not in page.get(reverse("library:file_list")).content.decode()
+    films = plex.world.add_section("Movies")
+    plex.world.add_movie(films, "Heat")
+    sync(make_section(plex, films))
+    content = page.get(reverse("library:file_list"), {"q": "heat"}).content.decode()
+    assert "Edit in Plex" in content
+    assert "Collection in Plex" in content
+
+
+def test_a_filter_becomes_a_collection(
+    page: Client, plex: PlexStandIn, section: PlexSection, operator: User
+) -> None:
+    assert "Make the first one" in page.get(url("plex_collections")).content.decode()
+    form = page.get(url("plex_collection_new"), {"query": "q=heat"}).content.decode()
+    assert "“heat”" in form
+    values = {"title": "Crime", "section": section.pk, "query": "q=heat", "is_kept_in_step": "on"}
+    page.post(url("plex_collection_new"), values)
+    run_waiting()
+    row = PlexCollection.objects.get()
+    assert (row.item_count, row.is_kept_in_step) == (1, True)
+    shown = page.get(url("plex_collections")).content.decode()
+    assert "In step" in shown
+    page.post(url("plex_collection_keep", row.pk), {"is_kept": "0"})
+    assert "Built once" in page.get(url("plex_collections")).content.decode()
+    assert "Forget Crime?" in page.get(url("plex_collection_forget", row.pk)).content.decode()
+    page.post(url("plex_collection_forget", row.pk))
+    assert not PlexCollection.objects.exists()
+
+
+def test_a_saved_filter_becomes_a_collection(
+    page: Client, section: PlexSection, operator: User
+) -> None:
+    saved = SavedFilter.objects.create(owner=operator, name="Big", query="q=big")
+    values = {"title": "Large", "section": section.pk, "saved": saved.pk}
+    page.post(url("plex_collection_new"), values)
+    assert PlexCollection.objects.get().query == "q=big"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"title": ""}, "title"),
+        ({"title": "x" * 201}, "title"),
+        ({"section": "99"}, "section"),
+        ({"query": "codec=magic"}, "query"),
+        ({"saved": "99"}, "saved"),
+    ],
+)
+def test_a_wrong_collection_names_its_field(
+    page: Client, section: PlexSection, changes: dict[str, str], field: str
+) -> None:
+    values = {"title": "Crime", "section": section.pk, "query": "q=heat", **changes}
+    response = page.post(url("plex_collection_new"), values)
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == [field]
