@@ -16,7 +16,7 @@ from django.conf import settings
 from library.plex.client import PlexProblem, status_problem
 from library.plex.device import PRODUCT, client_identifier, plex_headers
 from library.plex.values import entries, flag, number, text
-from mediaflow.base.outbound import OutboundProblem, OutboundSession
+from mediaflow.base.outbound import OutboundProblem, OutboundSession, check_url
 
 if TYPE_CHECKING:
     from mediaflow.base.outbound import Reply
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAME: Final = "plex.tv"
 TIMEOUT_S: Final = 8.0  # a person waits for it
 MAX_BYTES: Final = 8 * 1024 * 1024
+_LONGEST_URL: Final = 300  # of PlexServer.url
 _DEFAULT_PIN_S: Final = 900
 _LONGEST_PIN_S: Final = 86_400
 
@@ -168,14 +169,21 @@ def _addresses(tree: dict[str, Any]) -> list[Address]:
         kind = "relay" if flag(connection.get("relay")) else "remote"
         if kind == "remote" and flag(connection.get("local")):
             kind = "local"
-        uri = text(connection.get("uri"))
+        uris = [text(connection.get("uri"))]
         address, port = text(connection.get("address")), number(connection.get("port"))
-        if uri:
-            found.append(Address(uri, kind))
         if kind == "local" and address and port and not flag(tree.get("httpsRequired")):
             host = f"[{address}]" if ":" in address else address
-            found.append(Address(f"http://{host}:{port}", kind))
+            uris.append(f"http://{host}:{port}")
+        found += [Address(uri, kind) for told in uris if (uri := _usable(told))]
     return list(dict.fromkeys(found))
+
+
+def _usable(uri: str) -> str:
+    """ "" for what is no address of a server: others say what stands there."""
+    try:
+        return check_url(uri) if len(uri) <= _LONGEST_URL else ""
+    except OutboundProblem:
+        return ""
 
 
 def _call(

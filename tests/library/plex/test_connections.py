@@ -161,6 +161,9 @@ def test_plain_addresses_are_tried_beside_names_of_plex_unless_https_is_required
             {"uri": "https://9-9-9-9.x.plex.direct:32400", "address": "203.0.113.9", "port": 32400,
              "local": False, "relay": False},
             "nonsense",
+            {"uri": "file:///etc/passwd", "local": False},
+            {"uri": "http://u:p@h:1", "local": False},
+            {"uri": f"https://{'x' * 300}.example:1", "local": False},
         ],
     }  # fmt: skip
     found = _server(tree)
