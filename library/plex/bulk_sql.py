@@ -103,6 +103,11 @@ def _column(model: type[Model], name: str) -> tuple[str, _Convert | None]:
         return field.column, None
     if kind in _TEXTS:
         return field.column, _plain_text
+    # The fields' own ways to these two take three times as long.
+    if kind == "DateTimeField":
+        return field.column, connection.ops.adapt_datetimefield_value
+    if kind == "JSONField":
+        return field.column, partial(connection.ops.adapt_json_value, encoder=field.encoder)
     return field.column, partial(_prepared, field)
 
 
