@@ -21,7 +21,7 @@ def multiply(files: int) -> dict[str, float]:
 
     own = MediaFile.objects.count()
     indexes = [index for index in MediaFile._meta.indexes if index.name.startswith("list_")]
-    names = [f.column for f in MediaFile._meta.concrete_fields if not f.generated]
+    names = [str(f.column) for f in MediaFile._meta.concrete_fields if not f.generated]
     with connection.schema_editor() as editor:
         for index in indexes:
             editor.remove_index(MediaFile, index)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import BigIntegerField, F, JSONField, Q, Value
+from django.db.models import BigIntegerField, F, JSONField, Max, Q, Value
 from django.db.models.functions import JSONObject
 from django.db.models.lookups import GreaterThanOrEqual
 
@@ -104,6 +104,12 @@ def _value(name: str, value: Any) -> Value:
     field_of = AnalysisFinding._meta.get_field(name)
     assert not isinstance(field_of, JSONField) or value == {}
     return Value(value, output_field=field_of)  # type: ignore[arg-type]
+
+
+def last_finding() -> int:
+    """The newest id; 0 for none."""
+    newest: int | None = AnalysisFinding.objects.aggregate(newest=Max("pk"))["newest"]
+    return newest or 0
 
 
 def worth_it(saved: SavedBytes, settings: Mapping[str, Any]) -> Q:

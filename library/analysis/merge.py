@@ -8,20 +8,19 @@ same as before are not written at all.
 from __future__ import annotations
 
 import time
+from array import array
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
 from django.db.models import (
     CharField,
-    Count,
     F,
     Field,
     ForeignKey,
     Max,
-    Min,
     Q,
-    Sum,
     Value,
 )
 from django.db.models.functions import Cast, Concat
@@ -43,9 +42,12 @@ if TYPE_CHECKING:
     from library.analysis.kind import AnalysisKind
     from library.models import AnalysisRun
 
-SLICE_ROWS: Final = 10_000
+# Some tens of milliseconds: who waits for SQLite looks again after so long.
+SLICE_ROWS: Final = 2_000
 # Others get the database after each slice for this share of the time that it took, at least.
-REST_SHARE, MIN_REST_S = 0.25, 0.01
+REST_SHARE, MIN_REST_S = 0.25, 0.002
+# Marks for the ids of a slice among a statement's parameters; no id is one of them.
+_FIRST, _LAST = -(2**62) + 1, -(2**62) + 2
 _FOUND: Final = (
     *("member_count", "severity", "confidence_pct", "priority", "savings_bytes"),
     *("savings_low_bytes", "savings_high_bytes", "basis", "figures"),
@@ -56,16 +58,23 @@ _FOUND: Final = (
 class Changes:
     """What became of the recommendations of one kind."""
 
-    found: int = 0
     new: int = 0
     gone: int = 0
-    savings_bytes: int = 0
 
-    def to_json(self) -> dict[str, int]:
-        return {
-            "open": self.found, "new": self.new, "gone": self.gone,
-            "savings_bytes": self.savings_bytes,
-        }  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class SliceStatement:
+    """A statement whose parameters hold two marks for the ids of a slice."""
+
+    sql: str
+    params: tuple[Any, ...]
+
+    def write(self, first: int, last: int) -> int:
+        ends = {_FIRST: first, _LAST: last}
+        params = [ends.get(p, p) if isinstance(p, int) else p for p in self.params]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, params)
+            return int(cursor.rowcount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +84,32 @@ class Merge:
     kind: AnalysisKind
     run: AnalysisRun
     libraries: Sequence[int]
+    findings: tuple[int, int]  # ids of what was found, first and last; none if first > last
     now: datetime
     checkpoint: Callable[[], None]
 
     def apply(self) -> Changes:
-        newest = self._mine().aggregate(newest=Max("pk"))["newest"] or 0
+        newest = Recommendation.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        statement = self._statement()
         for first, last in self._slices():
-            self._in_turn(lambda first=first, last=last: self._write(first, last))  # type: ignore[misc]
-        gone = self._end_untrue()
-        new = self._mine().filter(pk__gt=newest)
-        open_now = self._mine().filter(state=RecommendationState.OPEN)
-        sums = open_now.aggregate(found=Count("pk"), saved=Sum("savings_bytes"))
-        return Changes(sums["found"], new.count(), gone, sums["saved"] or 0)
+            self._in_turn(partial(statement.write, first, last))
+        gone = self._end_untrue(newest)
+        return Changes(self._mine().filter(pk__gt=newest).count(), gone)
 
     def _mine(self) -> QuerySet[Recommendation]:
-        return Recommendation.objects.filter(kind=self.kind.slug, library_id__in=self.libraries)
+        """The sum keeps SQLite from the index by library, which would lead to all kinds."""
+        rows = Recommendation.objects.filter(kind=self.kind.slug)
+        return rows.alias(home=F("library_id") + Value(0)).filter(home__in=self.libraries)
 
     def _found(self) -> QuerySet[AnalysisFinding]:
-        return AnalysisFinding.objects.filter(kind=self.kind.slug)
+        first, last = self.findings
+        return AnalysisFinding.objects.filter(pk__gte=first, pk__lte=last)
 
     def _slices(self) -> Iterator[tuple[int, int]]:
-        """Ids of findings, from and to; an analyser's lie together."""
-        ends = self._found().aggregate(first=Min("pk"), last=Max("pk"))
-        if ends["first"] is None:
-            return
-        for first in range(ends["first"], ends["last"] + 1, SLICE_ROWS):
-            yield first, min(first + SLICE_ROWS - 1, ends["last"])
+        """Ids of findings, from and to."""
+        begin, end = self.findings
+        for first in range(begin, end + 1, SLICE_ROWS):
+            yield first, min(first + SLICE_ROWS - 1, end)
 
     def _in_turn(self, write: Callable[[], int]) -> int:
         """One short transaction; then the others' turn."""
@@ -116,17 +125,17 @@ class Merge:
         time.sleep(max(MIN_REST_S, (time.monotonic() - begun) * REST_SHARE))
         return changed
 
-    def _write(self, first: int, last: int) -> int:
-        """INSERT … SELECT … ON CONFLICT DO UPDATE of one slice."""
+    def _statement(self) -> SliceStatement:
+        """INSERT … SELECT … ON CONFLICT DO UPDATE of one slice, made once for all of them."""
         values = self._values()
         aliases = {f"to_{name}": value for name, value in values.items()}
-        rows = AnalysisFinding.objects.filter(pk__gte=first, pk__lte=last).order_by("pk")
+        rows = AnalysisFinding.objects.filter(pk__gte=_FIRST, pk__lte=_LAST)
         sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
         table, names = _quoted(Recommendation._meta.db_table), ", ".join(map(_column, values))
-        statement = f"INSERT INTO {table} ({names}) {sql} {self._on_conflict()}"
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [*params, *self._conflict_params()])
-            return int(cursor.rowcount)
+        return SliceStatement(
+            f"INSERT INTO {table} ({names}) {sql} {self._on_conflict()}",
+            (*params, *self._conflict_params()),
+        )
 
     def _values(self) -> dict[str, Any]:
         """Every column of a recommendation but its id."""
@@ -179,16 +188,19 @@ class Merge:
         again = [RecommendationState.GONE.value, RecommendationState.SNOOZED.value, now]
         return [*again, RecommendationState.OPEN.value, *again, *again]
 
-    def _end_untrue(self) -> int:
-        """What is open, or was snoozed until now, and was not found again. Accepted ones stay."""
-        ending = Q(state=RecommendationState.OPEN) | Q(
-            state=RecommendationState.SNOOZED, snoozed_until__lte=self.now
-        )
-        ids = self._untrue(self._mine().filter(ending)).order_by("pk").values_list("pk", flat=True)
-        gone, last = 0, 0
-        while batch := list(ids.filter(pk__gt=last)[:SLICE_ROWS]):
-            last = batch[-1]
-            gone += self._in_turn(lambda batch=batch: self._end(batch))  # type: ignore[misc]
+    def _end_untrue(self, newest: int) -> int:
+        """What is open, or was snoozed until now, and was not found again. Accepted ones stay.
+
+        `newest`: rows above are of this run, and true.
+        """
+        is_open = Q(state=RecommendationState.OPEN)
+        is_due = Q(state=RecommendationState.SNOOZED, snoozed_until__lte=self.now)
+        gone = 0
+        for ending in (is_open, is_due):
+            untrue = self._untrue(self._mine().filter(ending, pk__lte=newest)).order_by()
+            ids = array("q", untrue.values_list("pk", flat=True).iterator(chunk_size=SLICE_ROWS))
+            for start in range(0, len(ids), SLICE_ROWS):
+                gone += self._in_turn(partial(self._end, ids[start : start + SLICE_ROWS]))
         return gone
 
     def _untrue(self, rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
@@ -197,10 +209,9 @@ class Merge:
         found = self._found().annotate(place=_place()).values("place")
         return rows.alias(place=_place()).exclude(place__in=found)
 
-    def _end(self, ids: list[int]) -> int:
-        rows = Recommendation.objects.filter(
-            pk__gte=ids[0], pk__lte=ids[-1], pk__in=ids, kind=self.kind.slug
-        )
+    def _end(self, ids: Sequence[int]) -> int:
+        """Those that nobody has accepted meanwhile."""
+        rows = Recommendation.objects.filter(pk__in=list(ids))
         return rows.exclude(state=RecommendationState.ACCEPTED).update(
             state=RecommendationState.GONE, snoozed_until=None, last_run=self.run
         )

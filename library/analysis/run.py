@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from library.analysis.analysers import duplicates
 from library.analysis.facts import Savings, Scope, fill_facts, scope_of
-from library.analysis.findings import Look
+from library.analysis.findings import Look, last_finding
 from library.analysis.kinds import ANALYSERS, KINDS
 from library.analysis.members import keep_members
 from library.analysis.merge import Changes, Merge
 from library.analysis.scratch import scratch_tables
-from library.analysis.sums import recount
-from library.models import AnalysisRun
+from library.analysis.sums import read_tallies, recount, tally
+from library.models import AnalysisRun, RecommendationState
 from mediaflow.base.settings_store import DEFINITIONS, get_settings
 
 if TYPE_CHECKING:
@@ -81,16 +81,30 @@ def _analyse(
     checkpoint: Callable[[], None],
 ) -> Changes:
     """A kind that is switched off finds nothing: what was open of it ends."""
+    before = last_finding()
     if look.settings[f"insights_{kind.slug}"]:
         ANALYSERS[kind.slug](look)
-    return Merge(kind, run, scope.libraries, look.now, checkpoint).apply()
+    findings = (before + 1, last_finding())
+    return Merge(kind, run, scope.libraries, findings, look.now, checkpoint).apply()
+
+
+def _summary(run: AnalysisRun, slug: str, changes: Changes) -> dict[str, int]:
+    """What is open now, of the run's library or of all, and what the run has changed."""
+    rows = read_tallies(run.library_id)
+    now = tally(r for r in rows if r.kind == slug and r.state == RecommendationState.OPEN)
+    return {
+        "open": now.count,
+        "new": changes.new,
+        "gone": changes.gone,
+        "savings_bytes": now.savings_bytes,
+    }
 
 
 def _finish(
     run: AnalysisRun, items: int, by_kind: dict[str, Changes], seconds: float
 ) -> AnalysisRun:
     run.item_count = items
-    run.by_kind = {slug: changes.to_json() for slug, changes in by_kind.items()}
+    run.by_kind = {slug: _summary(run, slug, changes) for slug, changes in by_kind.items()}
     run.seconds = round(seconds, 3)
     run.finished_at = timezone.now()
     run.save(update_fields=["item_count", "by_kind", "seconds", "finished_at"])

@@ -170,6 +170,9 @@ def _files_of_films() -> QuerySet[ItemFile]:
     others = ItemFile.objects.filter(file_id=OuterRef("file_id")).exclude(pk=OuterRef("pk"))
     in_use = list(Library.objects.filter(is_enabled=True).values_list("pk", flat=True))
     return ItemFile.objects.filter(
+        # First what leaves nearly all of them out: ranking is costly.
+        Q(item__identity_key__in=_names_of_several_files())
+        | Q(item__plex_guid__in=_guids_of_several_names()),
         ~Exists(others),
         part_index=0,
         item__kind__in=(ItemKind.MOVIE, ItemKind.EPISODE),
@@ -203,6 +206,12 @@ def _key() -> Concat:
 
 def _is_short() -> Q:
     return Q(LessThanOrEqual(Length("item__identity_key"), Value(150)))
+
+
+def _names_of_several_files() -> QuerySet[MediaItem, Any]:
+    """Across libraries."""
+    names = MediaItem.objects.order_by().values("identity_key").annotate(n=Count("item_files"))
+    return names.filter(n__gt=1).values("identity_key")
 
 
 def _guids_of_several_names() -> QuerySet[MediaItem, Any]:

@@ -224,7 +224,7 @@ def differences(count: int, seed: int) -> dict[str, str]:
     make_random_library(count, seed)
     run_analysis()
     counted = Recount()
-    wrong = {}
+    wrong: dict[str, str] = {}
     for kind in KINDS:
         expect: Callable[[], Found] = getattr(counted, kind)
         wrong |= _difference(kind, expect())
