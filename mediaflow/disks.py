@@ -7,13 +7,13 @@ import shutil
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 REFRESH_S = 30.0
 FIRST_LOOK_S = 0.25  # local disks answer in far less
@@ -25,6 +25,8 @@ LOW_BYTES = 1024**3
 class DiskUse:
     used_bytes: int
     total_bytes: int
+    # Which disk it is, for this start of the machine only; 0: not known.
+    device: int = 0
 
     @property
     def free_bytes(self) -> int:
@@ -35,7 +37,7 @@ def measure(path: str | bytes | Path) -> DiskUse:
     """Ask the file system now. Raises OSError; may block for ever on a dead network mount."""
     usage = shutil.disk_usage(path)
     # `used` as df counts it: what root keeps for itself is not free for us.
-    return DiskUse(usage.total - usage.free, usage.total)
+    return DiskUse(usage.total - usage.free, usage.total, Path(os.fsdecode(path)).stat().st_dev)
 
 
 class DiskGauge:

@@ -33,16 +33,15 @@ class Capacity:
 def read_capacity(library: Library | None = None) -> Capacity:
     """Of the disk of a library, or of all their disks, each counted once. Never waits for one."""
     rows = [library] if library else list(Library.objects.filter(kind=LibraryKind.FOLDER))
-    found: set[DiskUse] = set()
+    found: dict[object, DiskUse] = {}
     for row in rows:
         use = gauge_of(bytes(row.root_raw)).read() if row.kind == LibraryKind.FOLDER else None
         if use is not None:
-            # Two libraries of one disk give the same figures; two disks never do.
-            found.add(use)
-    used = sum(use.used_bytes for use in found)
+            found[use.device or use] = use  # once for each disk, however many libraries it holds
+    used = sum(use.used_bytes for use in found.values())
     by_hand = int(get_setting("display_capacity_bytes"))
     if by_hand and library is None:
         listed = sum(row.total_bytes for row in rows)
         return Capacity(by_hand, used if 0 < used <= by_hand else listed, "set by hand")
-    total = sum(use.total_bytes for use in found)
+    total = sum(use.total_bytes for use in found.values())
     return Capacity(total, used, "read from the disk" if found else "")
