@@ -41,6 +41,14 @@ def test_the_keyframe_at_the_start_of_each_sample_does_not_inflate_the_film() ->
     assert size.expected < 0.9 * by_average
 
 
+def test_samples_that_go_on_with_the_scene_before_say_nothing_of_keyframes() -> None:
+    """A scene that hardly moves: only the first of its samples begins with something new."""
+    samples = [sample(n * 1500, 49 * 100, start=120) for n in range(8)]
+    samples[0] = sample(0, 49 * 100, start=20_000)
+    size = expected_size(samples, Costs.of(film(even(600))), 25, is_whole=False)
+    assert size.expected == pytest.approx(600 * RATE * 100 + 60 * 19_900, rel=0.01)
+
+
 def test_scenes_that_were_not_sampled_count_by_what_the_source_needs_there() -> None:
     """Samples see the easy half only; the hard half takes three times as much in both codecs."""
     sizes = even(300, 2000) + even(300, 6000)
