@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from difflib import get_close_matches
 
 # What a person may start first of all on a fresh machine: these set the database up themselves.
 _SETS_UP = frozenset({"scan", "optimize", "enqueue", "work", "demo"})
@@ -21,11 +22,9 @@ def main() -> None:
     arguments = sys.argv if len(sys.argv) > 1 else [*sys.argv, "help"]
     try:
         take_on_identity(read_environment())
-        from django.core.management import execute_from_command_line
-
         if arguments[1] in _SETS_UP and not {"-h", "--help"} & set(arguments):
             _set_up_database()
-        execute_from_command_line(arguments)
+        _execute(arguments)
     except EnvironmentProblem as problem:
         sys.stderr.write(f"mediaflow: {problem}\n")
         sys.exit(2)
@@ -38,6 +37,26 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _execute(arguments: list[str]) -> None:
+    """As Django does it, but a command that does not exist is wrong input like any other."""
+    from django.core.management import BaseCommand, ManagementUtility, get_commands
+
+    class Commands(ManagementUtility):
+        def fetch_command(self, subcommand: str) -> BaseCommand:
+            known = get_commands()
+            if subcommand in known:
+                return super().fetch_command(subcommand)
+            alike = get_close_matches(subcommand, known, n=1)
+            hint = f" Did you mean `{alike[0]}`?" if alike else ""
+            sys.stderr.write(
+                f"mediaflow: There is no command {subcommand!r};"
+                f" `mediaflow help` lists them.{hint}\n"
+            )
+            sys.exit(2)
+
+    Commands(arguments).execute()
 
 
 def _set_up_database() -> None:

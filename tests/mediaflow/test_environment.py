@@ -104,6 +104,16 @@ def test_without_a_command_the_help_is_shown(instance: Instance) -> None:
     assert "serve" in done.stdout
 
 
+def test_a_command_that_does_not_exist_is_a_sentence(instance: Instance) -> None:
+    process = instance.start("optimise")  # a start like a person's: nothing is loaded yet
+    said, _ = process.communicate(timeout=240)
+    assert process.returncode == 2
+    assert said == (
+        "mediaflow: There is no command 'optimise'; `mediaflow help` lists them."
+        " Did you mean `optimize`?\n"
+    )
+
+
 def test_a_database_that_was_never_set_up_is_a_sentence(instance: Instance, tmp_path: Path) -> None:
     done = instance.run("jobs", MEDIAFLOW_DATA_DIR=str(tmp_path / "fresh"))
     assert done.returncode == 2

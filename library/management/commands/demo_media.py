@@ -50,6 +50,10 @@ class Command(BaseCommand):
         if not text or "\0" in text:
             raise CommandError("Name the folder to make the films in.", returncode=BAD_INPUT)
         folder = Path(text).absolute()
+        if folder.exists() and not folder.is_dir():
+            raise CommandError(
+                f"{text!r} is a file; name a folder to make the films in.", returncode=BAD_INPUT
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
