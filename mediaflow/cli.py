@@ -31,12 +31,16 @@ def main() -> None:
     except DatabaseError as error:
         logging.getLogger("mediaflow").info("a command met a database error", exc_info=True)
         sys.stderr.write(
-            f"mediaflow: The database cannot be used: {str(error).strip()}. If it was never set up,"
+            f"mediaflow: The database cannot be used: {_one_line(error)}. If it was never set up,"
             " `mediaflow migrate` does that.\n"
         )
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".?")
 
 
 def _execute(arguments: list[str]) -> None:

@@ -75,7 +75,7 @@ def read_environment(source: Mapping[str, str] | None = None) -> Environment:
         redis_url=_redis_url(env),
         ffmpeg=_executable(env, "MEDIAFLOW_FFMPEG"),
         secret_key=_secret(env, "MEDIAFLOW_SECRET_KEY"),
-        allowed_hosts=_words(env, "MEDIAFLOW_ALLOWED_HOSTS"),
+        allowed_hosts=_host_names(env, "MEDIAFLOW_ALLOWED_HOSTS"),
         trusted_proxies=_networks(env, "MEDIAFLOW_TRUSTED_PROXIES"),
         jobs=_int(env, "MEDIAFLOW_JOBS", 1, 1, 64),
         plex_tv_url=_url(env, "MEDIAFLOW_PLEX_TV_URL"),
@@ -205,7 +205,10 @@ def _secret(env: Mapping[str, str], name: str) -> str:
         try:
             value = Path(file_name).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise EnvironmentProblem(f"{name}_FILE cannot be read: {error}.") from None
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise EnvironmentProblem(
+                f"{name}_FILE is {file_name!r}, which cannot be read: {reason}."
+            ) from None
         if not value:
             raise EnvironmentProblem(f"{name}_FILE names an empty file.")
     if value and len(value) < 32:
@@ -215,6 +218,17 @@ def _secret(env: Mapping[str, str], name: str) -> str:
 
 def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[\s,]+", _text(env, name)) if word)
+
+
+def _host_names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    words = _words(env, name)
+    for word in words:
+        if not re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\]", word):
+            raise EnvironmentProblem(
+                f"{name} holds {word!r}; give it names such as films.example.org, without"
+                " http:// and port."
+            )
+    return words
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ def test_relative_folders_belong_to_the_project_not_to_the_working_directory() -
         ("MEDIAFLOW_SECRET_KEY", "short"),
         ("MEDIAFLOW_SECRET_KEY_FILE", "/no/such/file"),
         ("MEDIAFLOW_TRUSTED_PROXIES", "10.0.0.1, proxy.local"),
+        ("MEDIAFLOW_ALLOWED_HOSTS", "http://films.example.org/"),
+        ("MEDIAFLOW_ALLOWED_HOSTS", "films.example.org:9876"),
         ("MEDIAFLOW_PLEX_TV_URL", "plex.tv"),
         ("MEDIAFLOW_PLEX_TV_URL", "ftp://127.0.0.1:1"),
         ("MEDIAFLOW_DEBUG", "maybe"),
@@ -71,6 +73,11 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s" * 40 + "\n")
     found = read_environment({"MEDIAFLOW_SECRET_KEY_FILE": str(tmp_path / "secret")})
     assert found.secret_key == "s" * 40
+
+
+def test_host_names_of_every_kind_are_taken() -> None:
+    given = "*, films.example.org .example.org nas 10.0.0.2 [fe80::1]"
+    assert len(read_environment({"MEDIAFLOW_ALLOWED_HOSTS": given}).allowed_hosts) == 6
 
 
 def test_lists_take_spaces_and_commas() -> None:
