@@ -12,6 +12,7 @@ from mediaflow.base.navigation import NavCount
 from mediaflow.templatetags._text import size
 from transcode.after_swap.outbox import given_up_count
 from transcode.models import Job, JobStatus, Preset, TrashState
+from transcode.pages.causes import cause_of
 from transcode.pages.job_words import phase_marks, saved_bytes, state_kind, state_word
 from transcode.pages.queue_page import HEAVY, queue_count, recent_counts
 from transcode.states import ACTIVE
@@ -99,7 +100,9 @@ def _entry(job: Job, *, may_undo: bool) -> TimelineEntry:
     can_undo = entry is not None and job.status == JobStatus.COMPLETED and job.undone_at is None
     saved = saved_bytes(job)
     figure = f"{size(saved).text} smaller" if saved and job.status in {"completed"} else ""
-    sub = " · ".join(part for part in (f"job {job.pk}", figure or job.reason) if part)
+    cause = cause_of(job)
+    parts = (f"job {job.pk}", figure or job.reason, cause.text if cause else "")
+    sub = " · ".join(part for part in parts if part)
     return TimelineEntry(
         at=job.finished_at or job.started_at or job.created_at,
         title=f"{state_word(job)}, {job.preset_name or job.preset_slug}",

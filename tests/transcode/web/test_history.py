@@ -292,3 +292,10 @@ def test_a_rule_that_is_gone_is_still_named(page: Client) -> None:
     assert "rule: Old ones" in text
     assert f"/rules/{found['rule_id']}/" not in text
     assert [line["id"] for line in read_csv(page, cause="rule")] == [str(found["rule"])]
+
+
+def test_the_film_page_names_the_cause_of_its_jobs(page: Client) -> None:
+    found = make_caused_jobs()
+    job = Job.objects.get(pk=found["rule"])
+    text = page.get(reverse("library:file_detail", args=[job.file_id])).content.decode()
+    assert "rule: Old ones" in text
