@@ -27,12 +27,13 @@ from library.models import (
     Library,
     LibraryKind,
     MediaFile,
+    MediaItem,
     MediaProbe,
     PlexPart,
 )
 from library.plex.bulk_sql import insert_columns, upsert_rows
 from library.scanning.identity import path_digest
-from library.scanning.items import drop_orphans, link_items
+from library.scanning.items import drop_orphans, identity_keys
 from library.scanning.names import ParsedName
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ if TYPE_CHECKING:
 
 PROBER: Final = "plex"
 _PROBE_COLUMNS: Final = ("file", "detail", "error", "prober_version", "probed_at")
+_ITEM_COLUMNS: Final = (
+    "library", "identity_key", "kind", "title", "year", "show_title", "season", "episode",
+    "plex_guid", "added_at",
+)  # fmt: skip
+_LINK_COLUMNS: Final = ("item", "file", "edition", "part_index")
 _SLASHES: Final = re.compile(r"[\\/]+")
 _COLUMNS: Final = (
     *NAME_COLUMNS, *PROBE_COLUMNS, "size_bytes", "mtime_ns", "availability",
@@ -135,8 +141,41 @@ def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, 
         if info is not None:
             probes.append((pk, info.to_json(), "", PROBER, now))
     upsert_rows(MediaProbe, _PROBE_COLUMNS, probes, unique=("file",))
-    link_items(library.pk, [(row, named[digest]) for digest, row in rows.items()])
+    _link(library.pk, [(row, named[digest], chosen[digest]) for digest, row in rows.items()])
     return {path: rows[digest] for path, digest in by_path.items()}
+
+
+def _link(library_id: int, named: Sequence[tuple[MediaFile, ParsedName, Wanted]]) -> None:
+    """Give each file its items, as `scanning.items.link_items` does, and Plex's guid with them."""
+    wanted = {row.pk: (name, identity_keys(row, name)) for row, name, _one in named}
+    items: dict[str, tuple[Any, ...]] = {}
+    now = timezone.now()
+    for row, name, one in named:
+        guids = {item.episode: item.guid for item in one.items}
+        for place, key in enumerate(wanted[row.pk][1]):
+            episode = name.episodes[place] if place < len(name.episodes) else None
+            items[key] = (
+                library_id, key, name.kind, name.title[:500], name.year, name.show_title[:500],
+                name.season, episode, guids.get(episode, ""), now,
+            )  # fmt: skip
+    upsert_rows(
+        MediaItem, _ITEM_COLUMNS, items.values(), unique=("library", "identity_key"),
+        update=("plex_guid",),
+    )  # fmt: skip
+    found = MediaItem.objects.filter(library_id=library_id, identity_key__in=list(items))
+    ids = dict(found.values_list("identity_key", "id"))
+    links = [
+        (ids[key], pk, name.edition[:120], name.part)
+        for pk, (name, keys) in wanted.items()
+        for key in keys
+    ]
+    kept = {link[:2] for link in links}
+    before = ItemFile.objects.filter(file_id__in=list(wanted))
+    old = [row for row in before.values_list("pk", "item_id", "file_id") if row[1:] not in kept]
+    if old:
+        ItemFile.objects.filter(pk__in=[row[0] for row in old]).delete()
+    upsert_rows(ItemFile, _LINK_COLUMNS, links, unique=("item", "file"))
+    drop_orphans([row[1] for row in old])
 
 
 def _name(one: Wanted) -> ParsedName:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from library.models import Library, PlexItem, PlexSection
 from library.plex.client import BATCH_IDS, PAGE_ITEMS
 from library.plex.facts import EPISODE, TYPE_OF_SECTION
-from library.plex.finding import PathFinder
+from library.plex.finding import PathFinder, link_signature
 from library.plex.linking import link_after_sync
 from library.plex.read_ahead import ReadAhead
 from library.plex.sections import refresh_sections
@@ -110,6 +110,7 @@ class SectionSync:
     def run(self, *, is_full: bool, accept_losses: bool) -> dict[str, Any]:
         section = self.section
         facts = self._when_calm()
+        signature = link_signature(section.server)
         now = int(time.time())
         sweep = Sweep.resumed(section, self.kind, is_full=is_full)
         asks_for_all = is_full or accept_losses or sweep is not None or section.swept_at is None
@@ -121,6 +122,9 @@ class SectionSync:
             self._list_changes()
         else:
             mode = "sweep"
+            if sweep is None and not section.link_signature:
+                # All is read now, so nothing is left to be looked for afterwards.
+                section.link_signature = signature
             sweep = sweep or self._new_sweep(facts, now, is_full=is_full)
             self._sweep(sweep, accept_losses=accept_losses)
         return self._finish(mode, now)
@@ -338,7 +342,7 @@ class SectionSync:
         section.save(
             update_fields=[
                 "content_changed_at", "scanned_at", "swept_at", "item_count", "sync_cursor",
-                "listed_until", "synced_at", "error", "last_summary",
+                "listed_until", "synced_at", "error", "last_summary", "link_signature",
             ]
         )  # fmt: skip
         return summary
