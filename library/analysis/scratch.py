@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Field
 
@@ -43,7 +44,10 @@ def fill(model: type[Model], rows: QuerySet[Any], columns: Mapping[str, Combinab
     Returns how many. Rows come in the order of the query.
     """
     aliases = {f"to_{name}": expression for name, expression in columns.items()}
-    sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+    try:
+        sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+    except EmptyResultSet:  # Django sees that nothing can match
+        return 0
     quote = connection.ops.quote_name
     fields = [model._meta.get_field(name) for name in columns]
     names = ", ".join(quote(str(f.column)) for f in fields if isinstance(f, Field))
