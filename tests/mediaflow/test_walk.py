@@ -16,11 +16,13 @@ from library.models import (
     MediaFile,
     PathMapping,
     PlexAccount,
+    PlexCollection,
+    PlexEditBatch,
     PlexSection,
     PlexServer,
 )
 from mediaflow.base.models import Operation
-from transcode.models import Job, Preset
+from transcode.models import Job, Preset, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +89,10 @@ def rows(admin_user: User) -> None:
     server = PlexServer.objects.create(id=1, machine_id="m", name="Home")
     PlexAccount.objects.create(id=1, plex_uuid="u", username="ada")
     PlexSection.objects.create(id=1, server=server, key="1", title="Movies", type="movie")
+    PlexEditBatch.objects.create(id=1, section_id=1, title="Add labels", changes={})
+    PlexCollection.objects.create(id=1, section_id=1, title="Crime", query="q=heat")
+    assert preset is not None
+    Rule.objects.create(id=1, name="Old codecs", preset=preset, query="codec=h264")
     PathMapping.objects.create(id=1, source="/data", local="/films", local_raw=b"/films")
 
 
