@@ -235,7 +235,9 @@ def _facts(file: MediaFile, info: MediaInfo | None) -> list[dict[str, Any]]:
 
 
 def _own_timeline(file: MediaFile) -> list[TimelineEntry]:
-    entries = [TimelineEntry(file.added_at, "Found by scan", icon="plus")]
+    is_here = file.library.kind == LibraryKind.FOLDER
+    found = "Found by scan" if is_here else "Added to Plex"
+    entries = [TimelineEntry(file.added_at, found, icon="plus")]
     if file.availability != "present":
         state = shown_state(file)
         entries.append(

@@ -62,7 +62,8 @@ def _test(request: HtmxHttpRequest) -> dict[str, Any]:
 
 def _result(row: dict[str, Any]) -> dict[str, Any]:
     kind, word = _STATES.get(row["state"], ("bad", row["state"]))
-    return {**row, "kind": kind, "word": word}
+    why = "" if row["state"] == "missing" else row["why"]  # the word says it
+    return {**row, "kind": kind, "word": word, "why": why}
 
 
 @operator_required

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from library.file_records import has_holes
-from library.models import Availability
+from library.models import Availability, LibraryKind
 from library.scanning.settle import is_fresh
 from transcode.models import OutputMode
 from transcode.outcomes import JobFailed, JobHeld, JobSkipped, JobWaits
@@ -52,7 +52,10 @@ class FilmPolicy:
 
 
 def policy_of(file: MediaFile, *, output_mode: str, output_dir: bytes | None = None) -> FilmPolicy:
+    """Raises JobSkipped for a film that only Plex reaches: its library is no folder."""
     library = file.library
+    if library.kind != LibraryKind.FOLDER:
+        raise JobSkipped("only_in_plex", "Only Plex reaches it; it is in no folder here.")
     return FilmPolicy(
         library_root=bytes(library.root_raw),
         output_mode=output_mode,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.urls import reverse
 
-from library.models import MediaFile
+from library.models import LibraryKind, MediaFile
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operations import OperationProblem, start_operation
 from mediaflow.templatetags._text import size
@@ -79,6 +79,8 @@ def run_estimate(context: OperationContext) -> None:
     file = MediaFile.objects.select_related("library").filter(pk=context.args["file_id"]).first()
     if file is None:
         raise OperationProblem("The film is no longer in any library.")
+    if file.library.kind != LibraryKind.FOLDER:
+        raise OperationProblem("Only Plex reaches this film; no piece of it can be encoded here.")
     try:
         spec = PresetSpec.from_json(context.args["spec"])
     except PresetProblem as problem:

@@ -28,6 +28,7 @@ from library.services import (
     start_scan,
 )
 from mediaflow.base.models import Operation
+from mediaflow.base.operations import run_operation_here
 from mediaflow.context_processors import _nav_disk
 from mediaflow.diagnostics.checks import check_libraries
 from tests.library.file_rows import make_file, make_library
@@ -188,6 +189,20 @@ def test_its_films_are_never_queued(heat: MediaFile) -> None:
     assert not find_eligible(MediaFile.objects.all(), order).exists()
     (skipped,) = find_skipped(MediaFile.objects.all(), order)
     assert skipped.reason.startswith("Only Plex reaches it")
+
+
+def test_no_piece_of_its_films_is_encoded(heat: MediaFile) -> None:
+    from transcode.models import Preset
+    from transcode.planning.dry_run import dry_run
+    from transcode.prediction.estimate_operation import start_estimate
+    from transcode.presets.spec import PresetSpec
+
+    preset = Preset.objects.get(slug="balanced")
+    planned = dry_run(heat, PresetSpec.from_json(preset.spec), preset.slug)
+    assert planned.refusal is not None
+    assert planned.refusal.reason.startswith("Only Plex reaches it")
+    done = run_operation_here(start_estimate(heat, preset))
+    assert done.message.startswith("Only Plex reaches this film")
 
 
 def test_the_inaccessible_page_says_why_and_what_to_do(
