@@ -15,10 +15,10 @@ from tests.library.analysis.films import GB, film, found, idle, link, mpeg2
 from tests.library.file_rows import make_library
 
 pytestmark = pytest.mark.django_db
-FOUR_K = {"width": 3840, "height": 2160, "resolution": 2160}
-WASTEFUL = {"video_codec": "h264", "bit_rate_kbps": 12_000, "size_bytes": 9 * GB}
-HUGE = {"size_bytes": 30 * GB, "bit_rate_kbps": 24_000}
-PLAYING = {
+FOUR_K: dict[str, Any] = {"width": 3840, "height": 2160, "resolution": 2160}
+WASTEFUL: dict[str, Any] = {"video_codec": "h264", "bit_rate_kbps": 12_000, "size_bytes": 9 * GB}
+HUGE: dict[str, Any] = {"size_bytes": 30 * GB, "bit_rate_kbps": 24_000}
+PLAYING: dict[str, Any] = {
     "video_codec": "h264", "video_profile": "High", "bit_depth": 8, "audio_codec": "aac",
     "audio_channels": 2, "bit_rate_kbps": 3_000, "size_bytes": 2 * GB,
 }  # fmt: skip
