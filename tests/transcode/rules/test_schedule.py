@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from library.models import Library
+from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import run_operation_here
 from tests.transcode.makers import make_file, make_library
@@ -73,6 +74,14 @@ def test_a_scan_wakes_the_rules_of_its_library(library: Library) -> None:
     run_rules_of(library.pk, later())
     folder.refresh_from_db()
     assert folder.ran_at is None  # not its library
+
+
+def test_a_scan_or_sync_that_ends_runs_rules(library: Library) -> None:
+    make_file(library)
+    make_rule()
+    for callee in hooked("library_changed"):
+        callee(library.pk)
+    assert Job.objects.get().origin == "rule: Old codecs"
 
 
 def test_a_large_run_is_an_operation_and_says_what_it_queued(
