@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,10 +48,18 @@ class RunningSite:
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, **extra_env: str) -> Iterator[RunningSite]:
-    """Start `serve` on an empty data directory; end it, and see that it ended."""
+def running_site(
+    folder: Path, migrated: Path | None = None, **extra_env: str
+) -> Iterator[RunningSite]:
+    """Start `serve`; end it, and see that it ended.
+
+    Its data directory is empty, or has the database of `migrated`: making one costs seconds.
+    """
     port = free_port()
     data_dir = folder / "data"
+    if migrated is not None:
+        data_dir.mkdir()
+        shutil.copyfile(migrated / "mediaflow.sqlite3", data_dir / "mediaflow.sqlite3")
     env = {
         **instance_environment(data_dir),
         "DJANGO_SETTINGS_MODULE": "mediaflow.settings",

@@ -56,11 +56,13 @@ def fresh_site(tmp_path: Path) -> Iterator[RunningSite]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, migrated_data_dir: Path
+) -> Iterator[RunningSite]:
     """With an admin, a scanned library, and one film that was optimised."""
     folder = tmp_path_factory.mktemp("site")
     films = make_films(folder / "films")
-    with running_site(folder) as running:
+    with running_site(folder, migrated_data_dir) as running:
         run = running.instance.run
         run(
             "createsuperuser",
