@@ -32,7 +32,10 @@ def run() -> list[Row]:
         found = _child(Path(folder), plex.url, plex.token)
         requests = plex.request_count
     first, again = found["first_s"], found["again_s"]
-    note = f"{MOVIES / first:,.0f} films a second, {found['files']:,} files, {requests:,} requests"
+    note = (
+        f"{MOVIES / first:,.0f} films a second, {found['files']:,} files,"
+        f" {found['cpu_s']:.0f} s of one core"
+    )
     return [
         Row("Plex, first sync", first, f"under {FIRST_S}", "s", first < FIRST_S, note),
         Row("Plex, nothing changed", again, f"under {AGAIN_S}", "s", again < AGAIN_S),

@@ -61,20 +61,23 @@ class PlexClient:
         token: str,
         name: str = "Plex",
         may_be_this_machine: bool = False,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.name = name
         self.request_count = 0
         self._url = url.rstrip("/")
         self._headers = plex_headers(token)
         self._may_be_this_machine = may_be_this_machine
-        self._sleep = sleep
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
         self._local = threading.local()
         self._sessions: list[OutboundSession] = []
         self._lock = threading.Lock()
         self._in_flight = threading.BoundedSemaphore(MAX_IN_FLIGHT)
 
     def close(self) -> None:
+        """Also ends the waiting of other threads for a busy server."""
+        self._closed.set()
         with self._lock:
             for session in self._sessions:
                 session.close()
@@ -174,6 +177,8 @@ class PlexClient:
         Again after a busy server (as it asks, bounded) and after a cut connection.
         """
         for tried in range(1, TRIES + 1):
+            if self._closed.is_set():
+                raise PlexProblem("network", f"{self.name} is not asked any more.")
             try:
                 reply = self._call(path, params, headers, timeout_s)
             except OutboundProblem as problem:
@@ -270,7 +275,7 @@ def token_of(server: PlexServer) -> str:
     return token
 
 
-def client_for(server: PlexServer, *, sleep: Callable[[float], object] = time.sleep) -> PlexClient:
+def client_for(server: PlexServer, *, sleep: Callable[[float], object] | None = None) -> PlexClient:
     """A client of a server as its row says. Raises PlexProblem; close it after use."""
     if not server.url:
         words = f"No address of {server.name} answered yet. Test its connections."

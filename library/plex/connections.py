@@ -168,13 +168,15 @@ def choose_connection(server: PlexServer) -> bool:
     best = best_of(usable)
     server.connections = [one.to_json() for one in tried]
     if best is not None:
+        if best.version != server.version:
+            server.can_list_changes = None  # the next sync asks the new version
         server.url, server.version, server.name = best.uri, best.version, best.name
         server.error, server.is_token_dead, server.seen_at = "", False, timezone.now()
     else:
         server.is_token_dead = any(one.is_auth for one in usable)
         server.error = _why_none(server, usable)[:500]
     names = ["connections", "url", "version", "name", "error", "is_token_dead", "seen_at"]
-    server.save(update_fields=names)
+    server.save(update_fields=[*names, "can_list_changes"])
     return best is not None
 
 

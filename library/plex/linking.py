@@ -31,7 +31,7 @@ from library.plex.stand_ins import drop_unused, remove_files
 from library.totals import refresh_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from library.models import PlexServer
 
@@ -182,11 +182,12 @@ def _drop_library(library: Library | None) -> None:
     library.delete()
 
 
-def tidy_links() -> None:
+def tidy_links(being_synced: Collection[int] = ()) -> None:
     """Periodic: link what scans found, take apart what was switched off or removed."""
-    for section in PlexSection.objects.select_related("server", "library"):
+    rows = PlexSection.objects.exclude(pk__in=being_synced)
+    for section in rows.select_related("server", "library"):
         if not (section.is_enabled and section.server.is_enabled):
-            if section.library is not None or _has_links(section):
+            if section.library is not None or section.link_signature:
                 unlink_section(section)
         elif section.synced_at is not None and relink_section(section):
             drop_unused(section)
@@ -197,10 +198,6 @@ def tidy_links() -> None:
         _drop_library(library)  # its server was removed
     if orphans or not PlexPart.objects.exists():
         _forget_plays_without_parts()
-
-
-def _has_links(section: PlexSection) -> bool:
-    return PlexPart.objects.filter(plex_item__section=section).exclude(file=None).exists()
 
 
 def _forget_plays_without_parts() -> None:

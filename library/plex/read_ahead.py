@@ -48,7 +48,8 @@ class ReadAhead:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # A call that is under way ends by itself; nobody waits for its answer any more.
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def page(self, section_key: str, kind: int, start: int) -> Future[Page]:
         return self._pool.submit(self._client.list_page, section_key, kind, start)

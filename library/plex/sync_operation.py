@@ -165,9 +165,17 @@ def start_due_syncs() -> None:
         start_sync(section=section)
 
 
+def tidy_calm_links() -> None:
+    """Links of all sections but those that a sync is writing now."""
+    active = Operation.objects.filter(
+        kind=SYNC, status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
+    )
+    tidy_links([args["section"] for args in active.values_list("args", flat=True)])
+
+
 def periodic_tasks() -> Iterable[PeriodicTask]:
     """For the hook `periodic_tasks`."""
     return [
         PeriodicTask("library.plex.syncs", CHECK_INTERVAL_S, start_due_syncs),
-        PeriodicTask("library.plex.links", CHECK_INTERVAL_S, tidy_links),
+        PeriodicTask("library.plex.links", CHECK_INTERVAL_S, tidy_calm_links),
     ]

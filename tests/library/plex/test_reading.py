@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,13 @@ from library.plex.reading import read_item, read_page, read_sections
 from library.plex.stand_ins import stand_in_path
 from library.plex.streams import frame_rate, read_media_info
 from library.plex.values import flag, moment, number, text
+from mediaflow.base.keys import read_or_create_secret
 from tests.plex_stand_in.fixture import plex as plex
 from tests.plex_stand_in.trees import audio_stream, media_tree, part_tree, video_stream
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.plex_stand_in import PlexStandIn
 
 
@@ -227,3 +231,9 @@ def test_no_more_than_four_calls_are_under_way(plex: PlexStandIn) -> None:
             thread.join()
     assert most <= 4
     assert client.request_count == 12
+
+
+def test_threads_that_ask_first_at_once_agree_on_one_identifier(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _n: read_or_create_secret(tmp_path / "key"), range(40)))
+    assert len(found) == 1

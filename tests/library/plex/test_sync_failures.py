@@ -10,7 +10,7 @@ from library.models import MediaFile, PlexItem, PlexPart, PlexServer
 from library.plex.client import PlexProblem
 from library.plex.sync import SyncProblem
 from library.plex.sync_losses import LossesRefused
-from library.plex.sync_operation import run_sync, start_sync
+from library.plex.sync_operation import start_sync
 from mediaflow.base.models import OperationStatus
 from mediaflow.base.operations import OperationHandedBack, run_operation_here
 from tests.library.plex.rows import make_section, sync
@@ -301,9 +301,3 @@ def test_the_token_is_never_in_an_address(plex: PlexStandIn, section: PlexSectio
 def test_all_calls_come_from_one_device(plex: PlexStandIn, section: PlexSection) -> None:
     sync(section)
     assert len({seen.headers["X-Plex-Client-Identifier"] for seen in plex.requests}) == 1
-
-
-def test_the_handler_is_the_one_that_is_registered() -> None:
-    from mediaflow.base.operations import _handlers
-
-    assert _handlers["plex_sync"] is run_sync
