@@ -17,7 +17,7 @@ from mediaflow.base.audit import record_audit
 from transcode.models import Job, Rule, RuleRun
 from transcode.queue.enqueue import insert_jobs
 from transcode.queue.opening import opens_at, text_is_open
-from transcode.rules.limits import Choice, fit, read_use, room_left
+from transcode.rules.limits import LIMIT_DAY, Choice, fit, read_use, room_left
 from transcode.rules.plan import RuleProblem, make_plan
 from transcode.rules.verdict_table import judged_films
 from transcode.states import ACTIVE
@@ -70,11 +70,12 @@ def _decide(rule: Rule, films: VerdictTable, now: datetime) -> _Decided:
     """Without a lock. The room stays as it is: only a run of this rule can take of it."""
     counts = films.count()
     room = room_left(rule, read_use(rule, now))
-    choice = fit(films.eligible(), room) if "" in counts else Choice((), "")
-    if "" in counts:
-        films.label_rest(choice.ids, choice.rest_code, room.largest)
-        counts = films.count()
-    return _Decided(choice, counts, films.has_changes(rule))
+    if "" not in counts:
+        return _Decided(Choice((), ""), counts, films.has_changes(rule))
+    is_full = room.files == 0
+    choice = Choice((), LIMIT_DAY) if is_full else fit(films.eligible(), room)
+    films.label_rest(choice.ids, choice.rest_code, room.largest)
+    return _Decided(choice, films.count(), bool(choice.ids) or films.has_changes(rule))
 
 
 def _write(

@@ -56,8 +56,8 @@ class VerdictTable:
 
     def fill(self) -> None:
         _run(
-            f"CREATE TEMPORARY TABLE {_TABLE} (file_id bigint PRIMARY KEY, size_bytes bigint,"
-            " added_at timestamp with time zone, verdict varchar(20))"
+            f"CREATE TEMPORARY TABLE {_TABLE} (file_id {_key_type()} PRIMARY KEY,"
+            " size_bytes bigint, added_at timestamp with time zone, verdict varchar(20))"
         )
         rows = self._plan.judged().order_by()
         values = rows.values_list("pk", "size_bytes", "added_at", "verdict")
@@ -133,6 +133,11 @@ class VerdictTable:
         if outdated.update(is_latest=False):
             fresh.exclude(is_latest=True).update(is_latest=True)
         return changed
+
+
+def _key_type() -> str:
+    """SQLite's "integer" is the row's own number (64 bits) and costs no index of its own."""
+    return "integer" if connection.vendor == "sqlite" else "bigint"
 
 
 def _moment() -> str:
