@@ -3,7 +3,7 @@ their own whose memory is measured; again on a library in which nothing has chan
 person who decides of recommendations all the while.
 
 The database is the embedded one, as the library benchmarks make it (`library_database`), with
-plays, languages and items added. Every analyser is on, and looks for the most that it can.
+plays, languages and items added. Every analyser is on, with its own thresholds.
 """
 
 from __future__ import annotations

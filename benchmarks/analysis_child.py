@@ -75,7 +75,7 @@ def enrich(_files: int) -> dict[str, float]:
 
 
 def forget(_files: int) -> dict[str, float]:
-    """No recommendation, and every analyser looking for the most."""
+    """No recommendation; every analyser is on, with its own thresholds and a wanted language."""
     from django.db import connection
 
     from mediaflow.base.settings_store import set_setting
@@ -83,12 +83,8 @@ def forget(_files: int) -> dict[str, float]:
     with connection.cursor() as cursor:
         for table in ("recommendationmember", "recommendation", "recommendationsum"):
             cursor.execute(f"DELETE FROM library_{table}")
-    for key, value in (
-        ("insights_chromecast_scope", "sound"),
-        ("insights_audio_languages", "eng"),
-        ("insights_subtitle_languages", ""),
-    ):
-        set_setting(key, value, None)
+    set_setting("insights_chromecast_scope", "container", None)
+    set_setting("insights_audio_languages", "eng", None)
     return {}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import BooleanField, Case, DateTimeField, F, FloatField, Q, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
+from library.analysis.codecs import OLD_CODECS
 from library.analysis.fallback import fallback_savings
 from library.analysis.scratch import analyze, fill
 from library.models import (
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 
 # Presets that analysers suggest for the sake of space, and the prefix of their columns.
 PRESETS: Final[Mapping[str, str]] = {"balanced": "balanced_", "storage-saver": "saver_"}
+# Of whom it is asked: of old codecs and H.264, and of films whose plays are known. All others count
+# as films that no encode helps (`SavingsExpression.parts`).
+_ASKED_FOR: Final = {
+    "balanced": Q(video_codec__in=(*OLD_CODECS, "h264")),
+    "storage-saver": Q(is_in_plex=True),
+}
+NO_ENCODE: Final = -1.0
 _PLAIN: Final = (
     *("id", "library_id", "availability", "size_bytes", "duration_ms", "bit_rate_kbps"),
     *("video_codec", "video_profile", "width", "height", "resolution", "frame_rate_milli"),
@@ -76,14 +84,25 @@ def fill_facts(scope: Scope) -> int:
         "idle_since": _idle_since(),
     }
     for slug, prefix in PRESETS.items():
-        expression = savings_expression(slug)
-        unknown = Value(None, output_field=FloatField())
-        parts = expression.parts if expression else {}
-        for name in ("video", "before", "after"):
-            columns[f"{prefix}{name}"] = parts.get(name, unknown)
+        columns |= _parts(slug, prefix)
     count = fill(AnalysisFact, analysed_files(scope), columns)
     analyze(AnalysisFact)
     return count
+
+
+def _parts(slug: str, prefix: str) -> dict[str, Any]:
+    """What a preset would make of the films that an analyser may suggest it for; it is costly."""
+    expression = savings_expression(slug)
+    parts = expression.parts if expression else {}
+    unknown = Value(None, output_field=FloatField())
+    return {
+        f"{prefix}{name}": Case(
+            When(_ASKED_FOR[slug], then=parts.get(name, unknown)),
+            default=Value(NO_ENCODE, output_field=FloatField()),
+            output_field=FloatField(),
+        )
+        for name in ("video", "before", "after")
+    }
 
 
 def analysed_files(scope: Scope) -> QuerySet[MediaFile]:

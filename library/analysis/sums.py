@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.db.models import Case, Count, F, Max, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from library.models import Recommendation, RecommendationState, RecommendationSum
+from library.models import Library, Recommendation, RecommendationState, RecommendationSum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ HIGH_FROM_PCT: Final = 75
 FAIR_FROM_PCT: Final = 45
 LOW, FAIR, HIGH = 1, 2, 3
 BAND_WORDS: Final = {LOW: "Low", FAIR: "Fair", HIGH: "High"}
+RECOUNT_TRIES: Final = 3
 # The kind of the rows in which each film counts once, with what saves most.
 ALL_KINDS: Final = ""
 FIELDS: Final = (
@@ -60,13 +61,46 @@ def band_range(band: int) -> tuple[int, int]:
 
 
 def recount() -> None:
-    """Add everything up anew: two grouped statements over all recommendations."""
+    """Add everything up anew: grouped statements over all recommendations.
+
+    Of many that takes seconds, in which SQLite's only writer must not be kept: the sums are
+    measured first and written if no decision has moved them meanwhile.
+    """
+    for _ in range(RECOUNT_TRIES):
+        before = _kept()
+        sums = _measure_all()
+        with transaction.atomic():
+            if _kept() == before:
+                _replace(sums)
+                return
     with transaction.atomic():
-        sums = measure(Recommendation.objects.all())
-        RecommendationSum.objects.all().delete()
-        RecommendationSum.objects.bulk_create(
-            _row(key, amounts) for key, amounts in sums.items() if any(amounts)
+        _replace(_measure_all())
+
+
+def _kept() -> set[tuple[Any, ...]]:
+    return set(RecommendationSum.objects.values_list())
+
+
+def _replace(sums: Mapping[Key, Amounts]) -> None:
+    RecommendationSum.objects.all().delete()
+    RecommendationSum.objects.bulk_create(
+        _row(key, amounts) for key, amounts in sums.items() if any(amounts)
+    )
+
+
+def _measure_all() -> dict[Key, Amounts]:
+    """As `measure` of all rows; films are added up in the database, by library."""
+    rows = Recommendation.objects.all()
+    sums = _by_kind(rows)
+    for library_id in Library.objects.values_list("pk", flat=True):
+        films = _films(rows.filter(library_id=library_id)).values("saved", "low", "high", "size")
+        found = films.aggregate(
+            n=Count("saved"), s=Sum("saved"), low_s=Sum("low"), high_s=Sum("high"), b=Sum("size")
         )
+        if found["n"]:
+            key = (RecommendationState.OPEN.value, ALL_KINDS, library_id, "", 0)
+            sums[key] = (found["n"], found["s"], found["low_s"], found["high_s"], found["b"])
+    return sums
 
 
 def measure(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
@@ -98,8 +132,9 @@ def _by_kind(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
     return {row[:5]: row[5:] for row in found}
 
 
-def _by_film(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
-    films = (
+def _films(rows: QuerySet[Recommendation]) -> QuerySet[Any, Any]:
+    """Each film once, with what saves most."""
+    return (
         rows.filter(state=RecommendationState.OPEN, file__isnull=False, savings_bytes__gt=0)
         .order_by()
         .values("file_id", "library_id")
@@ -109,8 +144,11 @@ def _by_film(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
             high=Max("savings_high_bytes"),
             size=Max("file__size_bytes"),
         )
-        .values_list("library_id", "saved", "low", "high", "size")
     )
+
+
+def _by_film(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
+    films = _films(rows).values_list("library_id", "saved", "low", "high", "size")
     sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for library_id, *amounts in films.iterator(chunk_size=10_000):
         entry = sums[(RecommendationState.OPEN.value, ALL_KINDS, library_id, "", 0)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import BigIntegerField, Case, Q, Value, When
 
+from library.analysis.codecs import OLD_CODECS
 from library.analysis.findings import Finding, add_films, worth_it
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, rate
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from library.analysis.findings import Look
     from library.models import Recommendation
 
-# Intermediate codecs (ProRes, FFV1, DV) are not among them: who has those, means it.
-OLD_CODECS: Final = (
-    *("mpeg1video", "mpeg2video", "vc1", "wmv1", "wmv2", "wmv3", "mpeg4", "msmpeg4v1"),
-    *("msmpeg4v2", "msmpeg4v3", "h263", "flv1", "vp6f", "theora", "rv30", "rv40", "vp8"),
-)
 # Per cent of the rate that is enough at 1080p (a setting), by lines.
 ENOUGH_PCT: Final = {4320: 600, 2160: 300, 1440: 160, 1080: 100, 720: 50, 576: 30}
 ENOUGH_OTHERWISE_PCT: Final = 25
