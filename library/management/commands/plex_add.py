@@ -90,7 +90,7 @@ class Command(BaseCommand):
         field, texts = next(iter(form.errors.items()))
         if server.path_mappings.filter(source=source, local=local).exists():
             return  # this very mapping is there: the command may be repeated
-        raise CommandError(f"--map {field}: {' '.join(texts)}", returncode=BAD_INPUT)
+        raise CommandError(f"--map {field}: {' '.join(map(str, texts))}", returncode=BAD_INPUT)
 
     def _switch_on(self, server: PlexServer, names: Sequence[str]) -> list[PlexSection]:
         from library.plex.choices import set_section_enabled
