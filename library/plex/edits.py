@@ -10,7 +10,7 @@ import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
