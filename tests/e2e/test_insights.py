@@ -21,6 +21,7 @@ from tests.e2e.test_first_film import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -48,11 +49,13 @@ make_file(films, "Cinder", video_codec="hevc", size_bytes=4 * 10**9, bit_rate_kb
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, migrated_data_dir: Path
+) -> Iterator[RunningSite]:
     folder = tmp_path_factory.mktemp("insights-site")
     films = folder / "films"
     films.mkdir()
-    with running_site(folder) as running:
+    with running_site(folder, migrated_data_dir) as running:
         run = running.instance.run
         run(
             "createsuperuser", "--noinput", "--username=mara", check=True,
