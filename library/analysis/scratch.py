@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.db.models.expressions import Combinable
 
+# 64 MB, to which the log is cut back anyway.
+CHECKPOINT_PAGES: Final = 16_000
 _TABLES: Final[tuple[type[Model], ...]] = (AnalysisFact, AnalysisFinding, AnalysisVersion)
 
 
@@ -80,15 +82,26 @@ def _drop(model: type[Model]) -> None:
 
 @contextmanager
 def _on_disk() -> Iterator[None]:
-    """SQLite keeps temporary tables in memory here, which a million films would fill."""
+    """SQLite keeps temporary tables in memory here, which a million films would fill.
+
+    Besides, what is written goes to the database in larger steps: the same pages of its indexes
+    are changed again and again.
+    """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
-    with connection.cursor() as cursor:
-        before = cursor.execute("PRAGMA temp_store").fetchone()[0]
-        cursor.execute("PRAGMA temp_store=FILE")
+    before = _set_pragmas({"temp_store": 1, "wal_autocheckpoint": CHECKPOINT_PAGES})
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA temp_store={int(before)}")
+        _set_pragmas(before)
+
+
+def _set_pragmas(values: Mapping[str, int]) -> dict[str, int]:
+    """Of this connection; returns what they were."""
+    before = {}
+    with connection.cursor() as cursor:
+        for name, value in values.items():
+            before[name] = int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
+            cursor.execute(f"PRAGMA {name}={value}")
+    return before
