@@ -14,9 +14,9 @@ from django.db import DatabaseError
 from library.models import Library
 from mediaflow import checks as system_checks
 from mediaflow.base.heartbeat import Pulse
+from mediaflow.base.patience import answer_within
 from mediaflow.diagnostics import checks as doctor_checks
 from mediaflow.diagnostics.findings import Check
-from mediaflow.base.patience import answer_within
 from mediaflow.disks import DiskUse
 from transcode.encoding.ffmpeg import FfmpegMissing
 
