@@ -123,9 +123,9 @@ def _filtered(
 def _matches(
     world: World, section: Section, item: Item, field: str, operator: str, value: str
 ) -> bool:
-    tree = item.tree
     if field in ("addedAt", "updatedAt", "lastViewedAt", "year"):
         return _compares(_number(world, item, field), operator, int(value.lstrip("=") or 0))
+    tree = item.tree
     if field in _TAGS:
         wanted = set(value.split(","))
         own = tree.get(_TAGS[field], [])

@@ -61,9 +61,10 @@ def add_many_movies(world: World, section: Section, count: int) -> None:
     for number in range(count):
         key = str(_FIRST_KEY + number)
         make = partial(_tree, world, section.locations[0], number)
-        section.items[key] = Item(key, "movie", make, 1_600_000_000 + number * 60)
+        guid = guid_of("movie", number)
+        section.items[key] = Item(key, "movie", make, 1_600_000_000 + number * 60, guid)
         if number % 100 == 0:
-            world.views[guid_of("movie", number)] = (1 + number % 5, 1_710_000_000)
+            world.views[guid] = (1 + number % 5, 1_710_000_000)
     section.change()
 
 

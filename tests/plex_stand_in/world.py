@@ -33,13 +33,28 @@ TAGS = ("Genre", "Label", "Collection", "Country", "Director", "Writer", "Role")
 class Item:
     """A film, show, season, episode or collection. `tree` may be made on demand."""
 
-    __slots__ = ("_make", "_tree", "added_at", "deleted_at", "rating_key", "type", "updated_at")
+    __slots__ = (
+        "_guid",
+        "_make",
+        "_tree",
+        "added_at",
+        "deleted_at",
+        "rating_key",
+        "type",
+        "updated_at",
+    )
 
     def __init__(
-        self, rating_key: str, kind: str, tree: Tree | Callable[[], Tree], added_at: int
+        self,
+        rating_key: str,
+        kind: str,
+        tree: Tree | Callable[[], Tree],
+        added_at: int,
+        guid: str = "",
     ) -> None:
         self.rating_key, self.type = rating_key, kind
         self.added_at = self.updated_at = added_at
+        self._guid = guid  # known without making the tree
         self.deleted_at = 0  # in the trash since
         self._tree = tree if isinstance(tree, dict) else None
         self._make = None if isinstance(tree, dict) else tree
@@ -64,7 +79,7 @@ class Item:
 
     @property
     def guid(self) -> str:
-        return str(self.tree["guid"])
+        return self._guid or str(self.tree["guid"])
 
     def tags(self, kind: str) -> list[str]:
         return [str(entry["tag"]) for entry in self.tree.get(kind, [])]
