@@ -1,7 +1,7 @@
 """Our address in the list of webhooks that plex.tv keeps for an account.
 
-plex.tv only takes the whole list and knows no condition, so each change reads it at the last moment,
-keeps what others have put there, writes, and compares what plex.tv says it has now.
+plex.tv only takes the whole list and knows no condition, so each change reads it at the last
+moment, keeps what others have put there, writes, and compares what plex.tv says it has now.
 """
 
 from __future__ import annotations
