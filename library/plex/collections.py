@@ -13,12 +13,14 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from library.listing.filters import FilterProblem, files_matching, parse_query
-from library.models import PlexCollection, PlexItem, PlexSection, PlexServer
+from library.models import PlexCollection, PlexItem, PlexPart, PlexSection, PlexServer
 from library.plex.client import PAGE_ITEMS, PlexProblem, client_for
 from library.plex.facts import TYPE_OF_SECTION
 from library.plex.sections import note_contact
+from library.plex.sync_losses import MAX_MISSING_PCT
 from library.plex.values import entries, text
 from library.plex.writing import CHUNK_IDS, PlexWriter
+from library.scanning.guard import FEW_FILES
 from mediaflow.base.audit import record_audit
 from mediaflow.base.operations import OperationProblem, start_operation
 
@@ -35,6 +37,7 @@ BUILD_KIND: Final = "plex_collections"
 MAX_TITLE: Final = 200
 NOTHING: Final = "Nothing of this section matches now; Plex keeps no empty collection."
 DELETED: Final = "It was deleted in Plex. Build it again, or forget it here."
+UNREAD: Final = "Left as it is: its library has to be synced whole first."
 TAKEN: Final = "Plex has a collection of that name already. Choose another name."
 
 
@@ -164,6 +167,9 @@ class _Builder:
 
     def build(self, *, is_asked: bool) -> None:
         row = self.row
+        if not is_asked and not is_read_whole(row.section):
+            _save(row, error=UNREAD)
+            return
         try:
             wanted = wanted_keys(row)
         except FilterProblem as problem:
@@ -179,6 +185,10 @@ class _Builder:
             there = self._create(wanted)
             if there is None:
                 return
+        refusal = "" if is_asked else _too_much(there or set(), wanted)
+        if refusal:
+            _save(row, error=refusal)
+            return
         self._bring_in_step(wanted, there or set())
 
     def _create(self, wanted: list[str]) -> set[str] | None:
@@ -257,6 +267,26 @@ def wanted_keys(row: PlexCollection) -> list[str]:
         section=row.section, missing_since=None, parts__file__in=files_matching(row.query)
     )
     return list(items.order_by("pk").values_list("rating_key", flat=True).distinct())
+
+
+def is_read_whole(section: PlexSection) -> bool:
+    """Whether every item has its file: else a filter finds less than there is."""
+    loose = PlexPart.objects.filter(
+        plex_item__section=section, plex_item__missing_since=None, file=None
+    )
+    return section.swept_at is not None and not loose.exists()
+
+
+def _too_much(there: set[str], wanted: list[str]) -> str:
+    """Why nobody but a person may take out so many; "" when it is no more than usual."""
+    going = len(there - set(wanted))
+    is_many = going >= FEW_FILES and going * 100 > MAX_MISSING_PCT * len(there)
+    if not going or (wanted and not is_many):
+        return ""
+    return (
+        f"{going:,} of {len(there):,} items match no more, and it was left as it is. If that is"
+        " right, build it by hand."
+    )
 
 
 def _save(row: PlexCollection, *, error: str = "", **values: object) -> None:

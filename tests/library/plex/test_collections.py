@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from library.models import MediaFile, PlexCollection
+from library.models import MediaFile, PlexCollection, PlexPart
 from library.plex.collections import (
     CollectionProblem,
     after_library_change,
@@ -14,6 +14,7 @@ from library.plex.collections import (
     make_collection,
     start_build,
 )
+from library.plex.linking import unlink_section
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import run_operation_here
 from tests.library.plex.rows import make_section, sync
@@ -157,12 +158,12 @@ def test_one_deleted_in_plex_is_not_made_again_unasked(
     assert (len(members(films)), row.error) == (2, "")
 
 
-def test_one_that_runs_empty_comes_back_when_something_matches(
+def test_one_that_a_person_lets_run_empty_comes_back_when_something_matches(
     films: Section, section: PlexSection, operator: User
 ) -> None:
     row = make(section, operator, is_kept_in_step=True)
     MediaFile.objects.update(size_bytes=1)
-    after_library_change(0)
+    start_build(row, actor=operator)
     run_waiting()
     row.refresh_from_db()
     assert (row.item_count, "keeps no empty collection" in row.error) == (0, True)
@@ -171,6 +172,52 @@ def test_one_that_runs_empty_comes_back_when_something_matches(
     run_waiting()
     row.refresh_from_db()
     assert (members(films), row.error, row.item_count) == ({"Film 1"}, "", 1)
+
+
+def test_none_is_emptied_without_a_person(
+    films: Section, section: PlexSection, operator: User
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    MediaFile.objects.update(size_bytes=1)
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (len(members(films)), row.item_count) == (2, 2)
+    assert row.error.startswith("2 of 2 items match no more")
+
+
+def test_many_are_not_taken_out_without_a_person(plex: PlexStandIn, operator: User) -> None:
+    films = plex.world.add_section("Movies")
+    for number in range(12):
+        plex.world.add_movie(films, f"Film {number:02d}", size=30 * 10**9)
+    section = make_section(plex, films)
+    sync(section)
+    row = make(section, operator, is_kept_in_step=True)
+    MediaFile.objects.filter(title__lt="Film 05").update(size_bytes=1)
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (len(members(films)), "5 of 12 items" in row.error) == (12, True)
+    start_build(row, actor=operator)
+    run_waiting()
+    row.refresh_from_db()
+    assert (len(members(films)), row.error) == (7, "")
+
+
+@pytest.mark.parametrize("is_unlinked", [True, False])
+def test_one_of_a_library_that_is_not_read_whole_stays_as_it_is(
+    films: Section, section: PlexSection, operator: User, is_unlinked: bool
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    if is_unlinked:
+        unlink_section(section)
+    else:
+        PlexPart.objects.filter(file__title="Film 3").update(file=None)
+    after_library_change(0)
+    run_waiting()
+    row.refresh_from_db()
+    assert (len(members(films)), row.item_count) == (2, 2)
+    assert "synced whole first" in row.error
 
 
 def test_a_filter_that_broke_is_said_and_plex_is_left_alone(
