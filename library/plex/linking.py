@@ -59,7 +59,7 @@ def relink_section(section: PlexSection, *, is_forced: bool = False) -> int:
     finder = PathFinder.load(section.server)
     loose = PlexPart.objects.filter(plex_item__section=section, plex_item__missing_since=None)
     loose = loose.filter(Q(file=None) | Q(file__library_id=section.library_id))
-    linked, last = 0, 0
+    linked, orphaned, last = 0, 0, 0
     while True:
         rows = list(
             loose.filter(pk__gt=last)
@@ -69,13 +69,22 @@ def relink_section(section: PlexSection, *, is_forced: bool = False) -> int:
         if not rows:
             break
         last = rows[-1][0]
-        linked += _link_chunk(finder, rows)
+        found, alone = _link_chunk(finder, rows)
+        linked, orphaned = linked + found, orphaned + alone
     section.link_signature = signature
-    PlexSection.objects.filter(pk=section.pk).update(link_signature=signature)
+    columns = ["link_signature"]
+    if orphaned:  # "nothing changed" of the server is not true of us: all is listed again
+        section.content_changed_at = section.scanned_at = 0
+        section.swept_at, section.sync_cursor = None, {}
+        columns += ["content_changed_at", "scanned_at", "swept_at", "sync_cursor"]
+    section.save(update_fields=columns)
     return linked
 
 
-def _link_chunk(finder: PathFinder, rows: Sequence[tuple[int, str, int | None, str]]) -> int:
+def _link_chunk(
+    finder: PathFinder, rows: Sequence[tuple[int, str, int | None, str]]
+) -> tuple[int, int]:
+    """How many parts got a file, and how many have none, not even a stand-in."""
     found = finder.find(row[1] for row in rows)
     linked = {pk: file_id for pk, path, _old, _why in rows
               if (file_id := found[path].file_id) is not None}  # fmt: skip
@@ -92,7 +101,7 @@ def _link_chunk(finder: PathFinder, rows: Sequence[tuple[int, str, int | None, s
         update_rows(MediaFile, ["availability_reason"], [(why, pk) for pk, why in files.items()])
         # Their file is gone (its library was removed): the next sync reads them again.
         PlexItem.objects.filter(parts__in=orphaned).update(is_detailed=False)
-    return len(linked)
+    return len(linked), len(orphaned)
 
 
 def _join(pairs: Sequence[tuple[int, int | None, int]]) -> None:

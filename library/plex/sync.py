@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 
 from library.models import Library, PlexItem, PlexSection
-from library.plex.client import BATCH_IDS, PAGE_ITEMS
+from library.plex.client import BATCH_IDS, PAGE_ITEMS, PlexProblem
 from library.plex.facts import EPISODE, TYPE_OF_SECTION
 from library.plex.finding import PathFinder, link_signature
 from library.plex.linking import link_after_sync
@@ -114,12 +114,12 @@ class SectionSync:
         now = int(time.time())
         sweep = Sweep.resumed(section, self.kind, is_full=is_full)
         asks_for_all = is_full or accept_losses or sweep is not None or section.swept_at is None
-        if not asks_for_all and self._is_unchanged(facts):
+        may_be_short = not asks_for_all and self._is_swept_lately()
+        if may_be_short and self._is_unchanged(facts):
             mode = "unchanged"
             self._read_plays()
-        elif not asks_for_all and self._is_swept_lately() and self._can_list_changes():
+        elif may_be_short and self._can_list_changes() and self._list_changes():
             mode = "changes"
-            self._list_changes()
         else:
             mode = "sweep"
             if sweep is None and not section.link_signature:
@@ -130,10 +130,10 @@ class SectionSync:
         return self._finish(mode, now)
 
     def _is_unchanged(self, facts: SectionFacts) -> bool:
-        """As it was when the last sweep began."""
+        """As it was when the last sweep began. A server without stamps says nothing."""
         section = self.section
         before = (section.content_changed_at, section.scanned_at)
-        return before == (facts.content_changed_at, facts.scanned_at)
+        return any(before) and before == (facts.content_changed_at, facts.scanned_at)
 
     def _is_swept_lately(self) -> bool:
         swept_at = self.section.swept_at
@@ -181,8 +181,8 @@ class SectionSync:
         """What was watched: it does not count as a change of the section."""
         self.writer = self._writer(self.section.sync_generation)
         where = {self._scoped("lastViewedAt>>"): self._since()}
-        expected = self.client.count(self.section.key, self.kind, where)
-        if expected > max(LISTED_WHOLE, self.section.item_count // 4):
+        expected = self._count(where)
+        if expected is None or expected > max(LISTED_WHOLE, self.section.item_count // 4):
             return  # the server does not know the filter; the next sweep brings the plays
         for page in self._pages(where):
             known = self.writer.known(facts.rating_key for facts in page.items)
@@ -204,11 +204,34 @@ class SectionSync:
             return False
         if server.can_list_changes is None:
             where = {self._scoped("updatedAt>>"): _FAR_FUTURE}
-            server.can_list_changes = self.client.count(section.key, self.kind, where) == 0
-            server.save(update_fields=["can_list_changes"])
+            self._note_can_list_changes(self._count(where) == 0)
         return bool(server.can_list_changes)
 
-    def _list_changes(self) -> None:
+    def _count(self, where: dict[str, Any]) -> int | None:
+        """How many a filter finds; None where the server refuses one that it does not know."""
+        try:
+            return self.client.count(self.section.key, self.kind, where)
+        except PlexProblem as problem:
+            if problem.kind != "refused":
+                raise
+            return None
+
+    def _note_can_list_changes(self, can: bool) -> None:
+        self.section.server.can_list_changes = can
+        self.section.server.save(update_fields=["can_list_changes"])
+
+    def _list_changes(self) -> bool:
+        """False where the server refuses a filter: then everything is to be listed."""
+        try:
+            self._read_changes()
+        except PlexProblem as problem:
+            if problem.kind != "refused":
+                raise
+            self._note_can_list_changes(False)
+            return False
+        return True
+
+    def _read_changes(self) -> None:
         self.writer = self._writer(self.section.sync_generation)
         with ReadAhead(self.client, self.writer, self.checkpoint) as details:
             for name in ("addedAt>>", "updatedAt>>", "lastViewedAt>>"):

@@ -329,6 +329,44 @@ def test_a_day_after_the_last_sweep_everything_is_listed_again(
     assert sync(section)["missing"] == 1
 
 
+def test_a_section_that_says_it_is_unchanged_is_swept_daily(
+    plex: PlexStandIn, films: Section
+) -> None:
+    plex.world.add_movie(films, "Heat")
+    section = make_section(plex, films)
+    sync(section)
+    section.swept_at = timezone.now() - timedelta(hours=25)
+    section.save()
+    assert sync(section)["mode"] == "sweep"
+    assert sync(section)["mode"] == "unchanged"
+
+
+def test_a_server_without_stamps_is_never_unchanged(plex: PlexStandIn, films: Section) -> None:
+    plex.world.add_movie(films, "Heat")
+    films.content_changed_at = films.scanned_at = 0
+    section = make_section(plex, films)
+    sync(section)
+    plex.world.add_movie(films, "Ran")
+    films.content_changed_at = films.scanned_at = 0
+    assert (sync(section)["mode"], PlexItem.objects.count()) == ("sweep", 2)
+
+
+@pytest.mark.parametrize("refused", ["lastViewedAt", "updatedAt"])
+def test_a_server_that_refuses_a_filter_is_swept(
+    plex: PlexStandIn, films: Section, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    monkeypatch.setattr("library.plex.sync.LISTED_WHOLE", 3)
+    for number in range(5):
+        plex.world.add_movie(films, f"Film {number}")
+    section = make_section(plex, films)
+    sync(section)
+    plex.fail(refused, status=400, times=0)
+    assert sync(section)["mode"] == "unchanged"
+    plex.world.add_movie(films, "Ran")
+    assert (sync(section)["mode"], PlexItem.objects.count()) == ("sweep", 6)
+    assert PlexServer.objects.get().can_list_changes is False
+
+
 def test_a_renamed_section_is_renamed_here(plex: PlexStandIn, films: Section) -> None:
     section = make_section(plex, films)
     films.title, films.locations = "Cinema", ["/data/films", "/more"]
