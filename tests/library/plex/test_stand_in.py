@@ -90,7 +90,7 @@ def test_plexapi_edits_fields_locks_and_tags(plex: PlexStandIn, api: PlexServer,
     films = plex.world.add_section("Movies")
     item = plex.world.add_movie(films, "Heat", 1995, labels=["Old", "Kept"])
 
-    heat = api.library.section("Movies").get("Heat")
+    heat = api.library.section("Movies").get("Heat").reload()  # lists name no labels
     heat.batchEdits().editTitle("Heat!").addLabel("New").saveEdits()
     heat.reload().removeLabel("Old")
 
