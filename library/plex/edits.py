@@ -203,12 +203,12 @@ def _run(context: OperationContext, step: Callable[[_Work], None], column: str) 
 
 
 def _apply_batch(work: _Work) -> None:
-    if not work.batch.edits.exists():
+    if not work.batch.changes.get("is_journalled"):
         _journal(work)
     change = _change_of(work.batch)
-    rows = work.batch.edits.filter(state__in=_OPEN).order_by("pk")
-    total = rows.count()
-    for done, part in _parts(list(rows), BATCH_IDS):
+    rows = _as_they_are_called_now(work.batch.edits.filter(state__in=_OPEN))
+    total = len(rows)
+    for done, part in _parts(rows, BATCH_IDS):
         work.checkpoint()
         found = {item.rating_key: item for item in work.client.details(_keys(part))}
         wanted: list[tuple[PlexEdit, int, ItemValues, ItemValues]] = []
@@ -235,7 +235,10 @@ def _target(row: PlexEdit, change: ItemChange, now: ItemValues) -> ItemValues:
 
 
 def _journal(work: _Work) -> None:
-    """Before and after of every item, read whole from the server, before anything is sent."""
+    """Before and after of every item, read whole from the server, before anything is sent.
+
+    Killed on the way it is written again from its beginning; what is there already stays.
+    """
     change = _change_of(work.batch)
     selection = _selection_of(work.batch)
     items = list(items_of(selection).filter(section=work.batch.section))
@@ -259,13 +262,17 @@ def _journal(work: _Work) -> None:
                 )
             )
         PlexEdit.objects.bulk_create(rows, ignore_conflicts=True)
+    work.batch.changes["is_journalled"] = True
+    work.batch.save(update_fields=["changes"])
 
 
 def _undo_batch(work: _Work) -> None:
     # Rows that failed changed nothing; those sent and never verified may have.
-    rows = work.batch.edits.filter(state__in=("sent", "verified", "differs")).order_by("pk")
-    total = rows.count()
-    for done, part in _parts(list(rows), BATCH_IDS):
+    rows = _as_they_are_called_now(
+        work.batch.edits.filter(state__in=("sent", "verified", "differs"))
+    )
+    total = len(rows)
+    for done, part in _parts(rows, BATCH_IDS):
         work.checkpoint()
         found = {item.rating_key: item for item in work.client.details(_keys(part))}
         wanted: list[tuple[PlexEdit, int, ItemValues, ItemValues]] = []
@@ -338,6 +345,15 @@ def _remember(row: PlexEdit, there: ItemFacts) -> None:
         labels=list(there.labels), collections=list(there.collections),
         locked_fields=list(there.locked_fields),
     )  # fmt: skip
+
+
+def _as_they_are_called_now(edits: QuerySet[PlexEdit]) -> list[PlexEdit]:
+    """Plex may have made an item anew since: syncs take over its key, the journal keeps the old."""
+    rows = list(edits.select_related("plex_item").order_by("pk"))
+    for row in rows:
+        if row.plex_item is not None:
+            row.rating_key = row.plex_item.rating_key
+    return rows
 
 
 def _mark_sent(rows: Sequence[PlexEdit]) -> None:

@@ -191,6 +191,8 @@ def undone(before: ItemValues, after: ItemValues, now: ItemValues) -> tuple[Item
             )
         elif current == ours:
             values[name] = old
+        elif current == old:
+            continue  # put back already, before the undoing was stopped
         else:
             others.append(name)
     locked = set(now.locked)

@@ -289,6 +289,37 @@ def test_a_batch_that_goes_on_fills_no_title_in_twice(
     assert states(batch) == {"verified"}
 
 
+def test_a_batch_stopped_while_it_was_journalled_leaves_nobody_out(
+    plex: PlexStandIn, films: Section, section: PlexSection, operator: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("library.plex.edits.BATCH_IDS", 2)
+    (batch,) = start_edit(
+        selection=everything(), change=ItemChange(title="{title} x"), actor=operator
+    )
+    plex.fail("/library/metadata/", after=2, status=500)
+    assert finish(batch).status == "failed"
+    assert (batch.edits.count(), plex.edits) == (4, [])
+    start_rest(batch, actor=operator)
+    finish(batch)
+    assert {item.title for item in films.of_type("movie")} == {f"Film {n} x" for n in range(6)}
+
+
+def test_an_item_that_plex_made_anew_is_put_back_under_its_new_key(
+    plex: PlexStandIn, films: Section, section: PlexSection, operator: User
+) -> None:
+    batch = edit(operator, year=1950)
+    old = plex.world.find("Film 3").rating_key
+    plex.world.renumber(plex.world.find("Film 3"))
+    films.change()
+    sync(section)
+    assert plex.world.find("Film 3").rating_key != old
+    start_undo(batch, actor=operator)
+    finish(batch)
+    assert states(batch) == {"undone"}
+    assert plex.world.find("Film 3").own()["year"] == 1993
+
+
 def _drop(films: Section) -> Item:
     key, item = next(iter(films.items.items()))
     del films.items[key]
@@ -349,6 +380,13 @@ def test_undoing_leaves_what_was_there_in_both() -> None:
     now = ItemValues(genres=("b", "c", "x"), year=6)
     target, others = undone(before, after, now)
     assert (set(target.genres), target.year, others) == ({"a", "b", "x"}, 6, ["year"])
+
+
+def test_undoing_once_more_finds_nobody_else_in_what_is_put_back_already() -> None:
+    before = ItemValues(title="a", year=1, locked=("year",))
+    after = ItemValues(title="b", year=2, locked=("title", "year"))
+    target, others = undone(before, after, before)
+    assert (target, others) == (before, [])
 
 
 def test_order_and_case_of_tags_are_no_difference() -> None:
