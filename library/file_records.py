@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from library.scanning.names import ParsedName
 
+# How `state_reason` begins for a film whose file is incomplete.
+BREAKS_OFF: Final = "The film breaks off"
 # Columns that `apply_probe` sets; scans hand them to bulk_update.
 PROBE_COLUMNS = (
     "container", "duration_ms", "bit_rate_kbps", "video_codec", "video_profile", "width", "height",

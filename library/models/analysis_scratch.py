@@ -97,6 +97,8 @@ class AnalysisVersion(models.Model):
     library_id = models.BigIntegerField()
     versions = models.PositiveIntegerField()  # of this film
     place = models.PositiveIntegerField()  # among them, 1 the best
+    copy_place = models.PositiveIntegerField()  # among those of the same content, 1 counts
+    is_troubled = models.BooleanField()  # failed, or breaks off: never the best
     title = models.CharField(max_length=500)
     year = models.PositiveSmallIntegerField(null=True)
     edition = models.CharField(max_length=120)

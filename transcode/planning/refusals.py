@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from library.file_records import has_holes
+from library.file_records import BREAKS_OFF, has_holes
 from library.models import Availability, LibraryKind
 from library.scanning.settle import is_fresh
 from transcode.models import OutputMode
@@ -203,7 +203,7 @@ def refuse_by_reading(index: PacketIndex) -> None:
     """Fault 23. A damaged middle is found by the ladder, which decodes everything."""
     if index.is_truncated:
         detail = index.problems[-1] if index.problems else "its end is missing"
-        raise JobSkipped("truncated", f"The film breaks off: {detail}. It is kept as it is.")
+        raise JobSkipped("truncated", f"{BREAKS_OFF}: {detail}. It is kept as it is.")
 
 
 def refuse_done(info: MediaInfo, preset_slug: str) -> None:

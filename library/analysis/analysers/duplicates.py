@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import (
     BigIntegerField,
+    BooleanField,
     Case,
     CharField,
     Count,
@@ -27,6 +28,7 @@ from library.analysis.findings import Finding, add_groups
 from library.analysis.kind import AnalysisKind
 from library.analysis.scratch import fill
 from library.analysis.wording import rate, sized
+from library.file_records import BREAKS_OFF
 from library.listing.labels import HDR_KINDS, resolution_label, video_codec_label
 from library.models import (
     AnalysisVersion,
@@ -54,12 +56,16 @@ SAME_PCT, NO_YEAR_PCT, OTHER_CUT_PCT = 85, 60, 40
 
 def sentence(found: Recommendation) -> str:
     figures = found.figures
-    count, spare = figures["files"], figures["files"] - 1
+    copies = figures.get("copies", 0)
+    spare = figures["files"] - copies - 1
     words = (
-        f"{count} versions of {_name(figures)} take {sized(figures['bytes'])}. The best is"
-        f" {_best(figures)} ({sized(figures['best_bytes'])}); the other"
-        f" {'one takes' if spare == 1 else f'{spare} take'} {sized(found.savings_bytes)}."
+        f"{figures['files']} versions of {_name(figures)} take {sized(figures['bytes'])}. The best"
+        f" is {_best(figures)} ({sized(figures['best_bytes'])})"
     )
+    if spare:
+        others = "one takes" if spare == 1 else f"{spare} take"
+        words += f"; the other {others} {sized(found.savings_bytes)}"
+    words += "." + _copies(copies) + _troubled(figures.get("troubled", 0))
     gap_ms = figures.get("length_gap_ms", 0)
     if gap_ms > CUT_GAP_MS:
         words += f" Their lengths differ by {span(gap_ms / 1000)}: perhaps another cut."
@@ -70,6 +76,22 @@ def _name(figures: dict[str, object]) -> str:
     year = f" ({figures['year']})" if figures.get("year") else ""
     edition = f", {figures['edition']}" if figures.get("edition") else ""
     return f"“{figures['title']}”{year}{edition}"
+
+
+def _copies(count: int) -> str:
+    if not count:
+        return ""
+    are, ends = ("1 has", "is") if count == 1 else (f"{count} have", "are")
+    return (
+        f" {are} the content of another, perhaps one file under two names, and {ends} not counted."
+    )
+
+
+def _troubled(count: int) -> str:
+    if not count:
+        return ""
+    are = "1 has failed or breaks off" if count == 1 else f"{count} have failed or break off"
+    return f" {are}: not taken for the best."
 
 
 def _best(figures: dict[str, object]) -> str:
@@ -98,9 +120,11 @@ KIND = AnalysisKind(
 def find(look: Look) -> int:
     """Across all libraries in use, whatever the run is about: the other version may be in any."""
     _fill_versions()
-    several = AnalysisVersion.objects.filter(versions__gt=1)
+    # Where the best of them is not sound, none can be named.
+    sound = AnalysisVersion.objects.filter(place=1, is_troubled=False).values("key")
+    several = AnalysisVersion.objects.filter(versions__gt=1, key__in=sound)
     groups = several.order_by().values("key").annotate(files=Count("pk")).order_by("key")
-    spare = Sum("size_bytes") - _of_best("size_bytes")
+    spare = Sum("size_bytes", filter=Q(copy_place=1)) - _of_best("size_bytes")
     gap = Max("duration_ms") - Min("duration_ms")
     saved = SavedBytes(spare, spare, spare, Value("counted"))
     confidence = Case(
@@ -115,6 +139,8 @@ def find(look: Look) -> int:
         "edition": _of_best("edition"),
         "files": F("files"),
         "bytes": Sum("size_bytes"),
+        "copies": Count("pk", filter=Q(copy_place__gt=1)),
+        "troubled": Count("pk", filter=Q(is_troubled=True)),
         "length_gap_ms": gap,
         "best_bytes": _of_best("size_bytes"),
         "best_resolution": _of_best("resolution"),
@@ -136,22 +162,26 @@ def find(look: Look) -> int:
 def _fill_versions() -> None:
     """Every file of a film that has several, with its place among them."""
     key = _key()
-    ranked = Window(
-        RowNumber(),
-        partition_by=[key],
-        order_by=[
-            F("file__resolution").desc(),
-            Case(When(file__hdr__in=("", "sdr"), then=Value(0)), default=Value(1)).desc(),
-            F("file__bit_rate_kbps").desc(),
-            F("file_id").asc(),
-        ],
-    )
+    troubled = Q(file__state=FileState.FAILED) | Q(file__state_reason__startswith=BREAKS_OFF)
+    is_troubled = Case(When(troubled, then=True), default=False, output_field=BooleanField())
+    order = [
+        is_troubled.asc(),
+        F("file__resolution").desc(),
+        Case(When(file__hdr__in=("", "sdr"), then=Value(0)), default=Value(1)).desc(),
+        F("file__bit_rate_kbps").desc(),
+        F("file_id").asc(),
+    ]
+    # A file without a fingerprint has only itself.
+    alone = Case(When(file__content_fingerprint="", then=F("file_id")), default=Value(0))
+    content: list[Any] = [key, F("file__content_fingerprint"), alone]
     columns: dict[str, Any] = {
         "key": key,
         "file_id": F("file_id"),
         "library_id": F("file__library_id"),
         "versions": Window(Count("pk"), partition_by=[key]),
-        "place": ranked,
+        "place": Window(RowNumber(), partition_by=[key], order_by=order),
+        "copy_place": Window(RowNumber(), partition_by=content, order_by=order),
+        "is_troubled": is_troubled,
         "title": F("item__title"),
         "year": F("item__year"),
         "edition": F("edition"),

@@ -121,6 +121,7 @@ def _random_film(rng: random.Random, library: Library, number: int) -> MediaFile
     raw = b"%d" % number
     return MediaFile(
         library=library, path=str(number), path_raw=raw, path_digest=sha256(raw).hexdigest(),
+        content_fingerprint=rng.choice(("", "", f"bytes {number // 2}")),
         title=f"Film {number}", year=rng.choice((0, 2001)),
         kind=rng.choice(("video",) * 9 + ("extra",)),
         state=rng.choice(("new",) * 8 + ("failed", "completed", "queued", "ignored")),

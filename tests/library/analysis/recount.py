@@ -178,7 +178,7 @@ class Recount:
         links: dict[int, list[ItemFile]] = defaultdict(list)
         for row in ItemFile.objects.select_related("item"):
             links[row.file_id].append(row)
-        groups: dict[str, list[int]] = defaultdict(list)
+        groups: dict[str, list[MediaFile]] = defaultdict(list)
         ranked = sorted(self.films, key=_rank)
         for f in ranked:
             is_plain = f.availability == "present" and f.state in ("new", "failed")
@@ -189,12 +189,32 @@ class Recount:
                 continue
             guid = row.item.plex_guid
             name = guid if len(names[guid]) > 1 else row.item.identity_key
-            groups[f"{name}|{row.edition.lower()}"].append(f.size_bytes)
-        return {key: sum(sizes[1:]) for key, sizes in groups.items() if len(sizes) > 1}
+            groups[f"{name}|{row.edition.lower()}"].append(f)
+        return {
+            key: _spare(films)
+            for key, films in groups.items()
+            if len(films) > 1 and films[0].state != "failed"
+        }
 
 
-def _rank(f: MediaFile) -> tuple[int, int, int, int]:
-    return (-f.resolution, -int(f.hdr not in ("", "sdr")), -f.bit_rate_kbps, f.pk)
+def _spare(films: list[MediaFile]) -> int:
+    """Of all but the first, each content once."""
+    seen = {films[0].content_fingerprint} - {""}
+    spare = 0
+    for f in films[1:]:
+        spare += 0 if f.content_fingerprint in seen else f.size_bytes
+        seen |= {f.content_fingerprint} - {""}
+    return spare
+
+
+def _rank(f: MediaFile) -> tuple[int, int, int, int, int]:
+    return (
+        int(f.state == "failed"),
+        -f.resolution,
+        -int(f.hdr not in ("", "sdr")),
+        -f.bit_rate_kbps,
+        f.pk,
+    )
 
 
 def _lossless_kbps(f: MediaFile) -> int:

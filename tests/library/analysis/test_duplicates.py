@@ -102,3 +102,40 @@ def test_a_version_that_left_is_no_member_any_more(library: Library) -> None:
     library.files.filter(path="0.mkv").update(availability="missing")
     (row,) = found("duplicates")
     assert row.member_count == row.members.count() == 2
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [{"state": "failed"}, {"state_reason": "The film breaks off: its end is missing. It stays."}],
+)
+def test_a_film_that_is_known_to_be_broken_is_never_the_best(
+    library: Library, trouble: dict[str, str]
+) -> None:
+    broken = film(library, "Heat", path="4k.mkv", resolution=2160, size_bytes=20 * GB, **trouble)
+    sound = film(library, "Heat", path="a.mkv")
+    for file in (broken, sound):
+        link(file, HEAT)
+    (row,) = found("duplicates")
+    assert RecommendationMember.objects.get(is_best=True).file == sound
+    assert row.savings_bytes == 20 * GB
+    assert "1 has failed or breaks off: not taken for the best." in sentence_of(row)
+
+
+def test_where_all_versions_are_broken_none_is_named(library: Library) -> None:
+    for name in ("a.mkv", "b.mkv"):
+        link(film(library, "Heat", path=name, state="failed"), HEAT)
+    assert found("duplicates") == []
+
+
+def test_one_file_under_two_names_is_counted_once(library: Library) -> None:
+    for name in ("a.mkv", "b.mkv"):
+        same = film(library, "Heat", path=name, content_fingerprint="f" * 64, hard_link_count=2)
+        link(same, HEAT)
+    (row,) = found("duplicates")
+    assert (row.savings_bytes, row.member_count) == (0, 2)
+    assert "is not counted" in sentence_of(row)
+    assert "the other" not in sentence_of(row)
+
+    link(film(library, "Heat", path="c.mkv", size_bytes=2 * GB), HEAT)
+    (row,) = found("duplicates")
+    assert (row.savings_bytes, row.member_count) == (2 * GB, 3)
