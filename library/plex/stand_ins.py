@@ -101,14 +101,28 @@ def _free_name(section: PlexSection) -> str:
 
 
 def stand_in_path(path: str, locations: Sequence[str]) -> bytes:
-    """Below the section's folder, with slashes: what lists show."""
+    """Below the section's folder, with slashes: what lists show.
+
+    Of several folders, the folder's name too (of the same name: all of it), so that two files of
+    the same path below are not one.
+    """
     for location in sorted(locations, key=len, reverse=True):
         if location and path.startswith(location) and path[len(location) : len(location) + 1]:
             rest = path[len(location) :]
             if location[-1] in "\\/" or rest[0] in "\\/":
-                path = rest
+                name = _name_among(location, locations)
+                path = path if name is None else f"{name}/{rest}"
                 break
     return _SLASHES.sub("/", path).strip("/").encode("utf-8", "replace") or b"?"
+
+
+def _name_among(location: str, locations: Sequence[str]) -> str | None:
+    """What tells this folder from the others: nothing where it is alone, None: its whole path."""
+    names = [_SLASHES.split(place.rstrip("\\/"))[-1].casefold() for place in set(locations)]
+    if len(names) == 1:
+        return ""
+    name = _SLASHES.split(location.rstrip("\\/"))[-1]
+    return name if names.count(name.casefold()) == 1 else None
 
 
 def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, MediaFile]:
@@ -222,13 +236,15 @@ def _is_time(text: str) -> bool:
 
 
 def plays(items: Iterable[ItemFacts]) -> tuple[int, datetime | None]:
-    """Plays of all items of a file together, and the last of them."""
-    count, last = 0, None
+    """Plays of all films of a file together, and the last of them: as `plays` has it."""
+    counts: dict[str, int] = {}
+    last = None
     for item in items:
-        count += item.view_count
+        film = item.guid or item.rating_key
+        counts[film] = max(item.view_count, counts.get(film, 0))
         if item.last_viewed_at and (last is None or item.last_viewed_at > last):
             last = item.last_viewed_at
-    return count, last
+    return sum(counts.values()), last
 
 
 def drop_unused(section: PlexSection) -> int:

@@ -275,3 +275,18 @@ def test_unlinking_one_section_keeps_the_plays_of_another(
     unlink_section(section)
     file.refresh_from_db()
     assert (file.is_in_plex, file.play_count) == (True, 1)
+
+
+def test_a_film_that_two_sections_know_was_watched_once(
+    plex: PlexStandIn, films: Section, folder_library: Library
+) -> None:
+    again = plex.world.add_section("Again", location="/data/films")
+    plex.world.add_movie(again, "Heat", 1995, plays=3)  # the same guid: Plex counts it for both
+    file = add_scanned(folder_library, HEAT)
+    map_path("/data/films", b"/films")
+    other = make_section(plex, again)
+    sync(other)
+    section = make_section(plex, films)
+    sync(section)
+    file.refresh_from_db()
+    assert (file.play_count, PlexPart.objects.filter(file=file).count()) == (3, 2)

@@ -150,7 +150,12 @@ def test_sections_are_read() -> None:
 @pytest.mark.parametrize(
     ("path", "locations", "shown"),
     [
-        ("/data/films/A/a.mkv", ["/data", "/data/films"], b"A/a.mkv"),
+        ("/data/films/A/a.mkv", ["/data/films"], b"A/a.mkv"),
+        ("/data/films/A/a.mkv", ["/data", "/data/films"], b"films/A/a.mkv"),
+        ("/disk1/F/F.mkv", ["/disk1", "/disk2/"], b"disk1/F/F.mkv"),
+        ("/disk2/F/F.mkv", ["/disk1", "/disk2/"], b"disk2/F/F.mkv"),
+        ("/disk1/Films/F.mkv", ["/disk1/Films", "/disk2/films"], b"disk1/Films/F.mkv"),
+        ("D:\\a.mkv", ["D:\\", "E:\\"], b"D:/a.mkv"),
         ("/data/films2/a.mkv", ["/data/films"], b"data/films2/a.mkv"),
         ("D:\\Films\\A\\a.mkv", ["D:\\Films"], b"A/a.mkv"),
         ("D:\\a.mkv", ["D:\\"], b"a.mkv"),

@@ -367,6 +367,14 @@ def test_a_server_that_refuses_a_filter_is_swept(
     assert PlexServer.objects.get().can_list_changes is False
 
 
+def test_two_disks_of_a_section_may_hold_the_same_path(plex: PlexStandIn, films: Section) -> None:
+    films.locations[:] = ["/disk1", "/disk2"]
+    for disk in films.locations:
+        plex.world.add_movie(films, f"Film of {disk}", file=f"{disk}/F/F.mkv")
+    sync(make_section(plex, films))
+    assert sorted(row.path for row in MediaFile.objects.all()) == ["disk1/F/F.mkv", "disk2/F/F.mkv"]
+
+
 def test_a_renamed_section_is_renamed_here(plex: PlexStandIn, films: Section) -> None:
     section = make_section(plex, films)
     films.title, films.locations = "Cinema", ["/data/films", "/more"]
