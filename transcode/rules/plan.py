@@ -1,8 +1,8 @@
 """What a rule looks at and with which verdicts: its filter or folder, its preset, its own reasons.
 
 Loop protection is here. A rule leaves alone: what it has been through with, whatever became of it;
-what a person undid or cancelled; what MediaFlow wrote, unless a job that is not the rule's own put
-it in the place of a film that the rule has never had.
+what a person undid or cancelled; whatever MediaFlow wrote, by any job with any preset: a film that
+is encoded again and again gets worse each time, which only a person may ask for.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _reasons(rule: Rule, now: datetime) -> list[tuple[Q, str]]:
     if rule.delay_s:
         since = now - timedelta(seconds=rule.delay_s)
         reasons.append((Q(added_at__gt=since) | Q(availability_since__gt=since), "rule_settling"))
-    wrote = (_is_written(jobs), "rule_wrote")
+    wrote = (Q(mediaflow_tag__gt=""), "rule_wrote")
     if not Job.objects.filter(rule=rule).exists():  # its first run: nothing else to ask for
         return [*reasons, wrote]
     return [
@@ -173,13 +173,3 @@ def _is_done_by(jobs: QuerySet[Job], same: QuerySet[Job]) -> Q:
     replaced = Exists(jobs.filter(**done, output_mode=OutputMode.REPLACE))
     beside = Exists(same.filter(**done).exclude(output_mode=OutputMode.REPLACE))
     return Q(replaced, state=FileState.COMPLETED) | Q(beside)
-
-
-def _is_written(jobs: QuerySet[Job]) -> Q:
-    """A tag says that MediaFlow wrote it. Only a film that others replaced is still the film that
-    was there; what was written beside another, or moved here, is not taken up."""
-    others = Job.objects.filter(
-        file=OuterRef("pk"), status=JobStatus.COMPLETED, output_mode=OutputMode.REPLACE
-    )
-    is_tagged = Q(mediaflow_tag__gt="")
-    return is_tagged & (~Q(Exists(others)) | Q(Exists(jobs.filter(status=JobStatus.COMPLETED))))
