@@ -9,7 +9,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Max, Q, Sum
 from django.utils import timezone
 
@@ -71,9 +71,9 @@ def _run_guarded(rule: Rule, now: datetime, *, is_asked: bool = False) -> RuleRu
         return run_rule(rule, now, is_asked=is_asked)
     except Rule.DoesNotExist:
         return None  # deleted meanwhile
-    except DatabaseError:
-        raise
     except Exception as error:  # the edge: one rule must not stop the others
+        if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
+            raise  # the database itself: it would be the same for every rule
         log.exception("rule %s failed", rule.name)
         text = f"Internal error ({type(error).__name__}); see the log."
         Rule.objects.filter(pk=rule.pk).update(error=text, ran_at=now)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import IntegrityError
 
 from library.models import Library
 from mediaflow.base.hooks import hooked
@@ -46,21 +47,24 @@ def test_a_large_library_is_looked_at_less_often(library: Library) -> None:
     assert run_due_rules(later(2)) == 1
 
 
-def test_one_that_breaks_stops_no_other(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("defect", [RuntimeError, IntegrityError])
+def test_one_that_breaks_stops_no_other(
+    library: Library, monkeypatch: pytest.MonkeyPatch, defect: type[Exception]
+) -> None:
     make_file(library)
     broken = make_rule("A broken one")
     make_rule("B")
 
     def run(rule: Rule, now: datetime, **kwargs: Any) -> RuleRun:
         if rule == broken:
-            raise RuntimeError("a defect")
+            raise defect("a defect")
         return run_rule(rule, now, **kwargs)
 
     monkeypatch.setattr(schedule, "run_rule", run)
     run_due_rules(NOON)
     assert Job.objects.get().origin == "rule: B"
     broken.refresh_from_db()
-    assert broken.error == "Internal error (RuntimeError); see the log."
+    assert broken.error == f"Internal error ({defect.__name__}); see the log."
 
 
 def test_a_scan_wakes_the_rules_of_its_library(library: Library) -> None:
