@@ -92,7 +92,7 @@ def why_refused(address: str, port: int, *, may_be_this_machine: bool) -> str:
         return f"{ip} is no address of a server."
     if port == settings.ENVIRONMENT.port and _is_own(ip):
         return "That is MediaFlow itself."
-    if ip.is_loopback and not may_be_this_machine:
+    if not may_be_this_machine and (ip.is_loopback or _is_own(ip)):
         return f"{ip} is this machine; say so if the server really runs here."
     return ""
 

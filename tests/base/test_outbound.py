@@ -165,7 +165,14 @@ def test_mediaflows_own_port_is_refused_on_every_address_of_this_machine() -> No
     with mock.patch.object(outbound, "_is_own", lambda ip: str(ip) == "192.168.1.5"):
         assert why_refused("192.168.1.5", settings.ENVIRONMENT.port, may_be_this_machine=True)
         assert not why_refused("192.168.1.6", settings.ENVIRONMENT.port, may_be_this_machine=False)
-        assert not why_refused("192.168.1.5", 32400, may_be_this_machine=False)
+        assert not why_refused("192.168.1.5", 32400, may_be_this_machine=True)
+
+
+def test_this_machine_has_more_addresses_than_loopback() -> None:
+    with mock.patch.object(outbound, "_is_own", lambda ip: str(ip) == "192.168.1.5"):
+        refused = why_refused("192.168.1.5", 32400, may_be_this_machine=False)
+        assert "192.168.1.5 is this machine" in refused
+        assert not why_refused("192.168.1.6", 32400, may_be_this_machine=False)
 
 
 def test_a_refused_address_is_not_even_connected_to() -> None:
