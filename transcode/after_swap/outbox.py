@@ -152,10 +152,16 @@ def work_on_due(
 
 
 def _next_due(seen: set[int], away: set[tuple[str, Any]]) -> OutboxEntry | None:
-    for entry in due_entries().exclude(pk__in=seen)[:200]:
-        if _target(entry) not in away:
-            return entry
-    return None
+    due = due_entries().exclude(pk__in=seen)
+    for kind, server in away:
+        # Entries of a dead server may be thousands: others are not to wait behind them.
+        same = (
+            due.filter(kind=kind)
+            if server is None
+            else due.filter(kind=kind, payload__server=server)
+        )
+        due = due.exclude(pk__in=same.order_by().values("pk"))
+    return due.first()
 
 
 def _target(entry: OutboxEntry) -> tuple[str, Any]:

@@ -115,6 +115,20 @@ def test_a_server_that_is_away_is_asked_once_a_round() -> None:
     assert sorted(asked) == [1, 2]
 
 
+def test_many_entries_of_a_dead_server_do_not_keep_others_waiting() -> None:
+    rows = [OutboxEntry(kind="plex", payload={"server": 1}) for _ in range(250)]
+    OutboxEntry.objects.bulk_create(rows)
+    entry(server=2)
+    asked = []
+
+    def handler(claim: Claim) -> Outcome:
+        asked.append(claim.payload["server"])
+        return Failed("away", is_away=True) if claim.payload["server"] == 1 else Done("ok")
+
+    work(handler)
+    assert asked == [1, 2]
+
+
 def test_two_consumers_never_tell_one_thing_twice_at_the_same_time() -> None:
     row = entry()
     inner: list[int] = []
