@@ -38,6 +38,8 @@ MAX_TITLE: Final = 200
 NOTHING: Final = "Nothing of this section matches now; Plex keeps no empty collection."
 DELETED: Final = "It was deleted in Plex. Build it again, or forget it here."
 UNREAD: Final = "Left as it is: its library has to be synced whole first."
+# Noted before Plex is asked; what it has of that name afterwards may be ours.
+MAKING: Final = "Plex was asked to make it and has not said that it did. Build it again."
 TAKEN: Final = "Plex has a collection of that name already. Choose another name."
 
 
@@ -139,7 +141,8 @@ def run_build(context: OperationContext) -> None:
                 builder.build(is_asked=context.args["is_asked"])
         except PlexProblem as problem:
             note_contact(server, problem)
-            _save(row, error=problem.text)
+            if row.error != MAKING or problem.kind == "refused":
+                _save(row, error=problem.text)
             raise OperationProblem(problem.text) from problem
         added, removed = added + builder.added, removed + builder.removed
         if row.error:
@@ -168,7 +171,7 @@ class _Builder:
     def build(self, *, is_asked: bool) -> None:
         row = self.row
         if not is_asked and not is_read_whole(row.section):
-            _save(row, error=UNREAD)
+            _save(row, error=row.error if row.error == MAKING else UNREAD)
             return
         try:
             wanted = wanted_keys(row)
@@ -197,10 +200,15 @@ class _Builder:
         if not wanted:
             _save(row, error=NOTHING, rating_key="", item_count=0)
             return None
-        if self._is_taken(row.title):
+        first = wanted[:CHUNK_IDS]
+        if same_name := self._keys_of(row.title):
+            is_ours = row.error == MAKING and len(same_name) == 1
+            if is_ours and set(self._children(same_name[0])) == set(first):
+                _save(row, rating_key=same_name[0])
+                return set(first)
             _save(row, error=TAKEN)
             return None
-        first = wanted[:CHUNK_IDS]
+        _save(row, error=MAKING)
         kind = TYPE_OF_SECTION[row.section.type]
         row.rating_key = self._writer.create_collection(row.section.key, kind, row.title, first)
         _save(row, rating_key=row.rating_key)
@@ -240,10 +248,10 @@ class _Builder:
             raise
         for tree in entries(found, "Metadata"):
             self.row.title = text(tree.get("title"))[:MAX_TITLE] or self.row.title
-        return set(self._pages(f"/library/collections/{key}/children"))
+        return set(self._children(key))
 
-    def _pages(self, path: str) -> Iterator[str]:
-        start = 0
+    def _children(self, key: str) -> Iterator[str]:
+        path, start = f"/library/collections/{key}/children", 0
         while True:
             headers = {
                 "X-Plex-Container-Start": str(start),
@@ -255,10 +263,14 @@ class _Builder:
                 return
             start += len(trees)
 
-    def _is_taken(self, title: str) -> bool:
+    def _keys_of(self, title: str) -> list[str]:
+        """Of the section's collections of that name, in any case."""
         path = f"/library/sections/{self.row.section.key}/collections"
-        names = {text(t.get("title")) for t in entries(self._client.get(path), "Metadata")}
-        return title.casefold() in {name.casefold() for name in names}
+        return [
+            text(tree.get("ratingKey"))[:20]
+            for tree in entries(self._client.get(path), "Metadata")
+            if text(tree.get("title")).casefold() == title.casefold()
+        ]
 
 
 def wanted_keys(row: PlexCollection) -> list[str]:

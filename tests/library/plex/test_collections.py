@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from library.models import MediaFile, PlexCollection, PlexPart
+from library.plex.client import PlexProblem
 from library.plex.collections import (
     CollectionProblem,
     after_library_change,
@@ -15,6 +16,7 @@ from library.plex.collections import (
     start_build,
 )
 from library.plex.linking import unlink_section
+from library.plex.writing import PlexWriter
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import run_operation_here
 from tests.library.plex.rows import make_section, sync
@@ -121,6 +123,34 @@ def test_a_collection_of_somebody_else_is_not_taken_over(
     row = make(section, operator, title="by hand")
     assert "of that name already" in row.error
     assert members(films, "By hand") == before
+
+
+@pytest.mark.parametrize("is_as_it_was_made", [True, False])
+def test_one_that_was_made_but_not_noted_is_known_again(
+    films: Section, section: PlexSection, operator: User, plex: PlexStandIn,
+    monkeypatch: pytest.MonkeyPatch, is_as_it_was_made: bool,
+) -> None:  # fmt: skip
+    create = PlexWriter.create_collection
+
+    def create_and_die(self: PlexWriter, *args: Any) -> str:
+        create(self, *args)
+        raise PlexProblem("network", "Cut.")
+
+    monkeypatch.setattr(PlexWriter, "create_collection", create_and_die)
+    row = make(section, operator)
+    monkeypatch.undo()
+    assert (row.rating_key, "Build it again" in row.error) == ("", True)
+    if not is_as_it_was_made:  # somebody else's hand is in it, or it is somebody else's
+        item = plex.world.find("Film 0")
+        item.own()["Collection"] = [plex.world.tag("Collection", "Large")]
+    start_build(row, actor=operator)
+    run_waiting()
+    row.refresh_from_db()
+    if is_as_it_was_made:
+        assert (row.rating_key, row.error) == (named(films, "Large").rating_key, "")
+    else:
+        assert (row.rating_key, "of that name already" in row.error) == ("", True)
+    assert len([one for one in films.of_type("collection") if one.title == "Large"]) == 1
 
 
 def test_a_new_name_in_plex_is_taken_over(
