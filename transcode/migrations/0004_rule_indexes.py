@@ -13,6 +13,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # On PostgreSQL, taking the index of a foreign key away takes each unique index of that one
+        # column with it, also one with a condition: it is made again.
+        migrations.RemoveConstraint(model_name="job", name="job_one_active_per_file"),
         migrations.AlterField(
             model_name="job",
             name="file",
@@ -22,6 +25,14 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="jobs",
                 to="library.mediafile",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["queued", "running", "retry_wait", "held"])),
+                fields=("file",),
+                name="job_one_active_per_file",
             ),
         ),
         migrations.AlterField(

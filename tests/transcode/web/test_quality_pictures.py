@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import DataError, connection, transaction
 from django.urls import reverse
 
 from tests.transcode.web import rows
@@ -214,6 +215,10 @@ def test_a_name_that_is_no_plain_picture_is_never_opened(
     (folder / "secret.txt").write_bytes(b"secret")
     (folder / "link.jpg").symlink_to(folder.parent / "secret.jpg")
     (folder / "folder.jpg").mkdir()
+    if connection.vendor == "postgresql" and name == "a\x00.jpg":  # its JSON holds no such text
+        with pytest.raises(DataError), transaction.atomic():
+            Job.objects.filter(pk=job.pk).update(sample_frames=frame_rows("median", before=name))
+        return
     Job.objects.filter(pk=job.pk).update(sample_frames=frame_rows("median", before=name))
     assert page.get(picture_url(job, "median")).status_code == 404
     assert "/picture/median/" not in body(page, job_url(job))
