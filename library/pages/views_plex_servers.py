@@ -23,7 +23,7 @@ from library.plex.choices import (
 )
 from library.plex.looking import look_at_server
 from library.plex.sign_in import is_short_lived
-from library.plex.sync_operation import start_sync
+from library.plex.sync_operation import SyncBusy, start_sync
 from library.services import LibraryProblem
 from mediaflow.base.access import admin_required, operator_required
 
@@ -145,7 +145,10 @@ def section_sync(request: HtmxHttpRequest, section_id: int) -> HttpResponse:
         return redirect("library:plex")
     accepts = request.POST.get("accept_losses") == "1" and request.user.is_admin
     is_full = request.POST.get("is_full") == "1"
-    start_sync(section=section, actor=request.user, is_full=is_full, accept_losses=accepts)
+    try:
+        start_sync(section=section, actor=request.user, is_full=is_full, accept_losses=accepts)
+    except SyncBusy as busy:
+        messages.error(request, str(busy))
     return redirect("library:plex")
 
 

@@ -38,6 +38,10 @@ _WORDS: Final = {
 }  # fmt: skip
 
 
+class SyncBusy(Exception):
+    """What was asked for has to wait for the sync that runs. The sentence is for people."""
+
+
 def start_sync(
     *,
     section: PlexSection,
@@ -48,17 +52,29 @@ def start_sync(
     """Queue a sync of one section; the one that waits or runs already when there is one.
 
     `is_full` reads all details again. `accept_losses`: a person says that what is gone is right.
+    One that waits takes them over. Raises SyncBusy when one without them runs already.
     """
-    if accept_losses:
-        record_audit("plex.accept_losses", actor=actor, subject=section.title)
-    return start_operation(
+    args = {"section": section.pk, "is_full": is_full, "accept_losses": accept_losses}
+    operation = start_operation(
         kind=SYNC,
         title=f"Sync {section.title} of {section.server.name}",
-        args={"section": section.pk, "is_full": is_full, "accept_losses": accept_losses},
+        args=args,
         lock_key=_lock_key(section),
         unit="items",
         actor=actor,
     )
+    asked = {name: True for name in ("is_full", "accept_losses") if args[name]}
+    if not all(operation.args.get(name) for name in asked):
+        operation.args = {**operation.args, **asked}
+        waiting = Operation.objects.filter(pk=operation.pk, status=OperationStatus.QUEUED)
+        if not waiting.update(args=operation.args):
+            raise SyncBusy(
+                f"A sync of {section.title} runs already, without what you asked for."
+                " Ask again once it has ended."
+            )
+    if accept_losses:
+        record_audit("plex.accept_losses", actor=actor, subject=section.title)
+    return operation
 
 
 def start_server_sync(

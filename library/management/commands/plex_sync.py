@@ -58,18 +58,24 @@ class Command(BaseCommand):
     def _sync(
         self, section: PlexSection, display: ScanDisplay, options: dict[str, Any]
     ) -> dict[str, Any]:
-        from library.plex.sync_operation import start_sync
+        from library.plex.sync_operation import SyncBusy, start_sync
         from mediaflow.base.models import OperationStatus
         from mediaflow.base.operations import run_operation_here
 
-        operation = start_sync(
-            section=section, is_full=options["full"], accept_losses=options["accept_losses"]
-        )
+        try:
+            operation = start_sync(
+                section=section, is_full=options["full"], accept_losses=options["accept_losses"]
+            )
+        except SyncBusy as busy:
+            return self._told(section, str(busy), is_done=False)
         operation = run_operation_here(operation, on_progress=display.show)
         display.end()
         is_done = operation.status == OperationStatus.COMPLETED
         section.refresh_from_db(fields=["item_count"])
         message = operation.message or f"The sync was {operation.status}."
+        return {**self._told(section, message, is_done=is_done), **operation.result}
+
+    def _told(self, section: PlexSection, message: str, *, is_done: bool) -> dict[str, Any]:
         return {
             "id": section.pk,
             "server": section.server.name,
@@ -77,7 +83,6 @@ class Command(BaseCommand):
             "problem": "" if is_done else message,
             "message": message,
             "items": section.item_count,
-            **operation.result,
         }
 
 

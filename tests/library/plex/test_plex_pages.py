@@ -19,7 +19,7 @@ from library.plex.sync_losses import HOW_TO_ACCEPT
 from library.plex.sync_operation import SYNC
 from mediaflow.base.encryption import encrypt_secret
 from mediaflow.base.models import AuditEvent, Operation, OperationStatus
-from mediaflow.base.operations import run_operation_here
+from mediaflow.base.operations import claim_operation, run_operation_here
 from tests.library.plex.site import at_plex_tv as at_plex_tv
 from tests.plex_stand_in.fixture import plex as plex
 
@@ -297,6 +297,28 @@ def test_only_an_admin_accepts_losses(
     client_for(operator).post(url, {"accept_losses": "1"})
 
     assert Operation.objects.get().args["accept_losses"] is False
+
+
+def test_what_is_accepted_counts_for_the_sync_that_waits_and_not_for_one_that_runs(
+    admin: Client, server: PlexServer
+) -> None:
+    section = a_section(server, is_enabled=True)
+    url = reverse("library:plex_section_sync", args=[section.pk])
+    admin.post(url)
+    admin.post(url, {"accept_losses": "1"})
+    assert Operation.objects.get().args == {
+        "section": section.pk, "is_full": False, "accept_losses": True,
+    }  # fmt: skip
+
+    assert claim_operation("another:1")
+    admin.post(url)  # the one that runs does
+    assert "runs already" not in text_of(admin.get(reverse("library:plex")))
+    admin.post(url, {"is_full": "1"})
+    assert Operation.objects.get().args["is_full"] is False
+    assert "runs already, without what you asked for" in text_of(admin.get(reverse("library:plex")))
+    Operation.objects.update(args={"section": section.pk})
+    admin.post(url, {"accept_losses": "1"})
+    assert AuditEvent.objects.filter(action="plex.accept_losses").count() == 1
 
 
 def test_an_admin_is_offered_to_accept_losses_where_a_sync_asks_for_it(

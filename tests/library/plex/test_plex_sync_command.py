@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from library.plex.sync_operation import start_sync
 from mediaflow.base.models import Operation
+from mediaflow.base.operations import claim_operation
 from tests.library.plex.rows import make_section
 from tests.plex_stand_in.fixture import plex as plex
 
@@ -52,6 +54,16 @@ def test_a_failure_is_said_and_ends_with_one(plex: PlexStandIn, section: PlexSec
         call_command("plex_sync", stdout=out)
     assert ended.value.code == 1
     assert "Sign in to Plex again" in out.getvalue()
+
+
+def test_what_has_to_wait_for_a_sync_that_runs_is_said(section: PlexSection) -> None:
+    start_sync(section=section)
+    assert claim_operation("another:1")
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("plex_sync", "--full", stdout=out)
+    assert ended.value.code == 1
+    assert "A sync of Movies runs already" in out.getvalue()
 
 
 def test_a_library_that_is_not_there_is_named(section: PlexSection) -> None:
