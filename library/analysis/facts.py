@@ -13,6 +13,7 @@ from library.analysis.fallback import fallback_savings
 from library.analysis.scratch import analyze, fill
 from library.models import (
     AnalysisFact,
+    AnalysisSize,
     Availability,
     FileKind,
     FileState,
@@ -86,7 +87,10 @@ def fill_facts(scope: Scope) -> int:
     for slug, prefix in PRESETS.items():
         columns |= _parts(slug, prefix)
     count = fill(AnalysisFact, analysed_files(scope), columns)
-    analyze(AnalysisFact)
+    films = AnalysisFact.objects.order_by("pk")
+    fill(AnalysisSize, films, {"id": F("id"), "size_bytes": F("size_bytes")})
+    for model in (AnalysisFact, AnalysisSize):
+        analyze(model)
     return count
 
 

@@ -63,8 +63,8 @@ def run_analysis(
             by_kind[kind.slug] = _analyse(kind, look, speaks_of, run, checkpoint)
             if is_everywhere:
                 keep_members(checkpoint)
-    report(steps - 1, steps, "Adding up")
-    recount()
+        report(steps - 1, steps, "Adding up")
+        recount(has_sizes=True)
     return _finish(run, items, by_kind, time.monotonic() - begun)
 
 

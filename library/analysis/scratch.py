@@ -13,7 +13,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Field
 
-from library.models import AnalysisFact, AnalysisFinding, AnalysisVersion
+from library.models import AnalysisFact, AnalysisFinding, AnalysisSize, AnalysisVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 # 64 MB, to which the log is cut back anyway.
 CHECKPOINT_PAGES: Final = 16_000
-_TABLES: Final[tuple[type[Model], ...]] = (AnalysisFact, AnalysisFinding, AnalysisVersion)
+_TABLES: Final[tuple[type[Model], ...]] = (
+    *(AnalysisFact, AnalysisSize, AnalysisFinding, AnalysisVersion),
+)
 
 
 @contextmanager

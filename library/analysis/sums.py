@@ -10,16 +10,35 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import transaction
-from django.db.models import Case, Count, F, Max, Sum, Value, When
+from django.db import connection, transaction
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
-from library.models import Library, Recommendation, RecommendationState, RecommendationSum
+from library.models import (
+    AnalysisSize,
+    MediaFile,
+    Recommendation,
+    RecommendationState,
+    RecommendationSum,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from django.db.models import QuerySet
+    from django.db.models import Model, QuerySet
+    from django.db.models.expressions import Combinable
 
 # Confidence in words; the analysers say how sure they are in per cent.
 HIGH_FROM_PCT: Final = 75
@@ -60,21 +79,22 @@ def band_range(band: int) -> tuple[int, int]:
     )
 
 
-def recount() -> None:
-    """Add everything up anew: grouped statements over all recommendations.
+def recount(*, has_sizes: bool = False) -> None:
+    """Add everything up anew: grouped statements over all recommendations. `has_sizes`: within a
+    run, whose table of sizes spares a look at each film for each of them.
 
     Of many that takes seconds, in which SQLite's only writer must not be kept: the sums are
     measured first and written if no decision has moved them meanwhile.
     """
     for _ in range(RECOUNT_TRIES):
         before = _kept()
-        sums = _measure_all()
+        sums = _measure_all(has_sizes)
         with transaction.atomic():
             if _kept() == before:
                 _replace(sums)
                 return
     with transaction.atomic():
-        _replace(_measure_all())
+        _replace(_measure_all(has_sizes))
 
 
 def _kept() -> set[tuple[Any, ...]]:
@@ -88,19 +108,59 @@ def _replace(sums: Mapping[Key, Amounts]) -> None:
     )
 
 
-def _measure_all() -> dict[Key, Amounts]:
-    """As `measure` of all rows; films are added up in the database, by library."""
+def _measure_all(has_sizes: bool) -> dict[Key, Amounts]:
+    """As `measure` of all rows; films are added up in the database."""
     rows = Recommendation.objects.all()
-    sums = _by_kind(rows)
-    for library_id in Library.objects.values_list("pk", flat=True):
-        films = _films(rows.filter(library_id=library_id)).values("saved", "low", "high", "size")
-        found = films.aggregate(
-            n=Count("saved"), s=Sum("saved"), low_s=Sum("low"), high_s=Sum("high"), b=Sum("size")
+    return {**_by_kind(rows, _size_of_file(has_sizes)), **_by_library(has_sizes)}
+
+
+def _size_tables(has_sizes: bool) -> tuple[type[Model], ...]:
+    """Where a film's size is looked up: in the list only if the run did not look at it."""
+    return (AnalysisSize, MediaFile) if has_sizes else (MediaFile,)
+
+
+def _size_of_file(has_sizes: bool) -> Combinable:
+    found = [
+        Subquery(model._default_manager.filter(pk=OuterRef("file_id")).values("size_bytes"))
+        for model in _size_tables(has_sizes)
+    ]
+    return Coalesce(*found, Value(0), output_field=BigIntegerField())
+
+
+def _by_library(has_sizes: bool) -> dict[Key, Amounts]:
+    """Of ALL_KINDS. Films come in the order of an index, so that nothing is sorted."""
+    counts = Q(state=RecommendationState.OPEN, savings_bytes__gt=0)
+    films = (
+        Recommendation.objects.filter(file__isnull=False)
+        .order_by()
+        .values("file_id")
+        .annotate(
+            home=Max("library_id", filter=counts),
+            saved=Max("savings_bytes", filter=counts),
+            low=Max("savings_low_bytes", filter=counts),
+            high=Max("savings_high_bytes", filter=counts),
         )
-        if found["n"]:
-            key = (RecommendationState.OPEN.value, ALL_KINDS, library_id, "", 0)
-            sums[key] = (found["n"], found["s"], found["low_s"], found["high_s"], found["b"])
-    return sums
+    )
+    sql, params = films.query.sql_with_params()
+    quote = connection.ops.quote_name
+    sizes = ", ".join(
+        f"(SELECT size_bytes FROM {quote(model._meta.db_table)} WHERE id = films.file_id)"
+        for model in _size_tables(has_sizes)
+    )
+    statement = (
+        "SELECT home, COUNT(*), SUM(saved), SUM(low), SUM(high),"
+        f" SUM(COALESCE({sizes}, 0)) FROM ({sql}) films WHERE saved IS NOT NULL GROUP BY home"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        found = cursor.fetchall()
+    state = RecommendationState.OPEN.value
+    return {
+        (state, ALL_KINDS, int(home), "", 0): (
+            int(count), int(saved), int(low), int(high), int(size)
+        )
+        for home, count, saved, low, high, size in found
+    }  # fmt: skip
 
 
 def measure(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
@@ -108,10 +168,10 @@ def measure(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
 
     Give all open ones of a film, or the figures of ALL_KINDS are too low.
     """
-    return {**_by_kind(rows), **_by_film(rows)}
+    return {**_by_kind(rows, F("file__size_bytes")), **_by_film(rows)}
 
 
-def _by_kind(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
+def _by_kind(rows: QuerySet[Recommendation], size: Combinable) -> dict[Key, Amounts]:
     band = Case(
         When(confidence_pct__gte=HIGH_FROM_PCT, then=Value(HIGH)),
         When(confidence_pct__gte=FAIR_FROM_PCT, then=Value(FAIR)),
@@ -126,7 +186,7 @@ def _by_kind(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
             saved=Sum("savings_bytes"),
             low=Sum("savings_low_bytes"),
             high=Sum("savings_high_bytes"),
-            size=Coalesce(Sum("file__size_bytes"), Value(0)),
+            size=Coalesce(Sum(size), Value(0)),
         )
     )
     return {row[:5]: row[5:] for row in found}

@@ -11,7 +11,12 @@ from library.models.analysis import (
     RecommendationSum,
     StorageFigures,
 )
-from library.models.analysis_scratch import AnalysisFact, AnalysisFinding, AnalysisVersion
+from library.models.analysis_scratch import (
+    AnalysisFact,
+    AnalysisFinding,
+    AnalysisSize,
+    AnalysisVersion,
+)
 from library.models.catalog import (
     Availability,
     FileKind,
@@ -50,6 +55,7 @@ __all__ = [
     "AnalysisFact",
     "AnalysisFinding",
     "AnalysisRun",
+    "AnalysisSize",
     "AnalysisVersion",
     "ArrServer",
     "Availability",

@@ -59,6 +59,21 @@ class AnalysisFact(models.Model):
         return f"facts of {self.pk}"
 
 
+class AnalysisSize(models.Model):
+    """What a film of the run takes; `id` is the file's. So narrow because it is looked up for every
+    recommendation when they are added up."""
+
+    id = models.BigIntegerField(primary_key=True)
+    size_bytes = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "analysis_size"
+
+    def __str__(self) -> str:
+        return f"size of {self.pk}"
+
+
 class AnalysisFinding(models.Model):
     """What an analyser found, in the shape of a Recommendation, before it is compared with those
     that are there."""
