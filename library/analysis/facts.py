@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import BooleanField, Case, DateTimeField, F, FloatField, Q, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
-from library.analysis.codecs import OLD_CODECS
+from library.analysis.analysers import codec, overkill, storage
 from library.analysis.fallback import fallback_savings
+from library.analysis.findings import days_ago
 from library.analysis.scratch import analyze, fill
 from library.models import (
     AnalysisFact,
@@ -25,6 +26,7 @@ from mediaflow.base.film_hooks import savings_expression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from django.db.models import QuerySet
 
@@ -32,12 +34,8 @@ if TYPE_CHECKING:
 
 # Presets that analysers suggest for the sake of space, and the prefix of their columns.
 PRESETS: Final[Mapping[str, str]] = {"balanced": "balanced_", "storage-saver": "saver_"}
-# Of whom it is asked: of old codecs and H.264, and of films whose plays are known. All others count
-# as films that no encode helps (`SavingsExpression.parts`).
-_ASKED_FOR: Final = {
-    "balanced": Q(video_codec__in=(*OLD_CODECS, "h264")),
-    "storage-saver": Q(is_in_plex=True),
-}
+# For all films that no analyser asks about: as those that no encode helps
+# (`SavingsExpression.parts`).
 NO_ENCODE: Final = -1.0
 _PLAIN: Final = (
     *("id", "library_id", "availability", "size_bytes", "duration_ms", "bit_rate_kbps"),
@@ -76,7 +74,7 @@ def scope_of(library: Library | None) -> Scope:
     )
 
 
-def fill_facts(scope: Scope) -> int:
+def fill_facts(scope: Scope, settings: Mapping[str, Any], now: datetime) -> int:
     """One look at every film of the run. Returns how many there are."""
     columns: dict[str, Any] = {name: F(name) for name in _PLAIN}
     columns |= {
@@ -84,8 +82,9 @@ def fill_facts(scope: Scope) -> int:
         "is_probed": _is(Q(probed_at__isnull=False)),
         "idle_since": _idle_since(),
     }
+    asked_for = _asked_for(settings, now)
     for slug, prefix in PRESETS.items():
-        columns |= _parts(slug, prefix)
+        columns |= _parts(slug, prefix, asked_for[slug])
     count = fill(AnalysisFact, analysed_files(scope), columns)
     films = AnalysisFact.objects.order_by("pk")
     fill(AnalysisSize, films, {"id": F("id"), "size_bytes": F("size_bytes")})
@@ -94,14 +93,24 @@ def fill_facts(scope: Scope) -> int:
     return count
 
 
-def _parts(slug: str, prefix: str) -> dict[str, Any]:
-    """What a preset would make of the films that an analyser may suggest it for; it is costly."""
+def _asked_for(settings: Mapping[str, Any], now: datetime) -> dict[str, Q]:
+    """By preset the films that an analyser may suggest it for: its estimate is costly."""
+    limit = days_ago(now, settings["insights_idle_days"])
+    is_idle = Q(added_at__lte=limit) & (Q(last_played_at=None) | Q(last_played_at__lte=limit))
+    is_large = overkill.candidates(settings) | storage.candidates(settings)
+    return {
+        codec.KIND.preset: codec.candidates(settings),
+        overkill.KIND.preset: is_large & is_idle,
+    }
+
+
+def _parts(slug: str, prefix: str, asked_for: Q) -> dict[str, Any]:
     expression = savings_expression(slug)
     parts = expression.parts if expression else {}
     unknown = Value(None, output_field=FloatField())
     return {
         f"{prefix}{name}": Case(
-            When(_ASKED_FOR[slug], then=parts.get(name, unknown)),
+            When(asked_for, then=parts.get(name, unknown)),
             default=Value(NO_ENCODE, output_field=FloatField()),
             output_field=FloatField(),
         )

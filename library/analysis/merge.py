@@ -34,7 +34,7 @@ from library.models import (
 from mediaflow.base.db_retry import retry_on_busy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from library.analysis.kind import AnalysisKind
     from library.models import AnalysisRun
 
-# Some tens of milliseconds: who waits for SQLite looks again after so long.
-SLICE_ROWS: Final = 2_000
+# A slice grows while it takes less than this, and shrinks above twice as much: a large one changes
+# each page of the indexes once, a short one keeps nobody waiting.
+SLICE_S: Final = 0.1
+SLICE_ROWS, MOST_SLICE_ROWS = 2_000, 16_000
 # Others get the database after each slice for this share of the time that it took, at least.
 REST_SHARE, MIN_REST_S = 0.25, 0.002
 # Marks for the ids of a slice among a statement's parameters; no id is one of them.
@@ -91,8 +93,12 @@ class Merge:
     def apply(self) -> Changes:
         newest = Recommendation.objects.aggregate(newest=Max("pk"))["newest"] or 0
         statement = self._statement()
-        for first, last in self._slices():
-            self._in_turn(partial(statement.write, first, last))
+        first, end = self.findings
+        rows = SLICE_ROWS
+        while first <= end:
+            last = min(first + rows - 1, end)
+            seconds, _written = self._in_turn(partial(statement.write, first, last))
+            rows, first = _next_rows(rows, seconds), last + 1
         gone = self._end_untrue(newest)
         return Changes(self._mine().filter(pk__gt=newest).count(), gone)
 
@@ -105,14 +111,8 @@ class Merge:
         first, last = self.findings
         return AnalysisFinding.objects.filter(pk__gte=first, pk__lte=last)
 
-    def _slices(self) -> Iterator[tuple[int, int]]:
-        """Ids of findings, from and to."""
-        begin, end = self.findings
-        for first in range(begin, end + 1, SLICE_ROWS):
-            yield first, min(first + SLICE_ROWS - 1, end)
-
-    def _in_turn(self, write: Callable[[], int]) -> int:
-        """One short transaction; then the others' turn."""
+    def _in_turn(self, write: Callable[[], int]) -> tuple[float, int]:
+        """One short transaction; then the others' turn. Returns how long it took, and its rows."""
         self.checkpoint()
         begun = time.monotonic()
 
@@ -122,8 +122,9 @@ class Merge:
 
         # Temporary tables do not outlive their connection, so nothing is retried on another one.
         changed = once() if connection.vendor == "sqlite" else retry_on_busy(once)
-        time.sleep(max(MIN_REST_S, (time.monotonic() - begun) * REST_SHARE))
-        return changed
+        seconds = time.monotonic() - begun
+        time.sleep(max(MIN_REST_S, seconds * REST_SHARE))
+        return seconds, changed
 
     def _statement(self) -> SliceStatement:
         """INSERT … SELECT … ON CONFLICT DO UPDATE of one slice, made once for all of them."""
@@ -200,7 +201,7 @@ class Merge:
             untrue = self._untrue(self._mine().filter(ending, pk__lte=newest)).order_by()
             ids = array("q", untrue.values_list("pk", flat=True).iterator(chunk_size=SLICE_ROWS))
             for start in range(0, len(ids), SLICE_ROWS):
-                gone += self._in_turn(partial(self._end, ids[start : start + SLICE_ROWS]))
+                gone += self._in_turn(partial(self._end, ids[start : start + SLICE_ROWS]))[1]
         return gone
 
     def _untrue(self, rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
@@ -215,6 +216,13 @@ class Merge:
         return rows.exclude(state=RecommendationState.ACCEPTED).update(
             state=RecommendationState.GONE, snoozed_until=None, last_run=self.run
         )
+
+
+def _next_rows(rows: int, seconds: float) -> int:
+    """So many after a slice of `rows` that took so long."""
+    if seconds < SLICE_S:
+        return min(rows * 2, MOST_SLICE_ROWS)
+    return max(rows // 2, SLICE_ROWS // 4) if seconds > 2 * SLICE_S else rows
 
 
 def _place() -> Concat:

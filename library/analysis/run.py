@@ -53,7 +53,7 @@ def run_analysis(
     by_kind: dict[str, Changes] = {}
     with scratch_tables():
         report(0, steps, "Reading the library")
-        items = fill_facts(scope)
+        items = fill_facts(scope, settings, run.started_at)
         look = Look(scope, settings, run.started_at, Savings())
         for number, kind in enumerate(KINDS.values(), start=1):
             checkpoint()

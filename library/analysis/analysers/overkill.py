@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 
@@ -11,6 +11,8 @@ from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, plays_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from library.analysis.findings import Look
     from library.models import Recommendation
 
@@ -41,10 +43,15 @@ def find(look: Look) -> int:
     settings = look.settings
     saved = look.savings.of(KIND.preset)
     films = look.free_films.filter(
-        Q(resolution__gte=FOUR_K) | Q(bit_rate_kbps__gte=settings["insights_overkill_kbps"]),
+        candidates(settings),
         worth_it(saved, settings),
-        is_in_plex=True,
-        play_count__lte=settings["insights_overkill_plays"],
         idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
     )
     return add_films(KIND, films, Finding(saved=saved, weight_pct=90))
+
+
+def candidates(settings: Mapping[str, Any]) -> Q:
+    """By columns that a film and its facts name alike: whose savings are worth knowing."""
+    is_high = Q(bit_rate_kbps__gte=settings["insights_overkill_kbps"])
+    is_seldom_played = Q(is_in_plex=True, play_count__lte=settings["insights_overkill_plays"])
+    return is_seldom_played & (Q(resolution__gte=FOUR_K) | is_high)

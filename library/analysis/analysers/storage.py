@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
 
 from library.analysis.analysers import overkill
 from library.analysis.findings import Finding, add_films, days_ago, found_by, worth_it
@@ -10,6 +12,8 @@ from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, plays_words, sized
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from library.analysis.findings import Look
     from library.models import Recommendation
 
@@ -38,9 +42,14 @@ def find(look: Look) -> int:
     settings = look.settings
     saved = look.savings.of(KIND.preset)
     films = look.free_films.filter(
+        candidates(settings),
         worth_it(saved, settings),
-        is_in_plex=True,
-        size_bytes__gte=settings["insights_large_gb"] * 1_000_000_000,
         idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
     ).exclude(pk__in=found_by(overkill.KIND))
     return add_films(KIND, films, Finding(saved=saved))
+
+
+def candidates(settings: Mapping[str, Any]) -> Q:
+    """By columns that a film and its facts name alike: whose savings are worth knowing."""
+    least_bytes = settings["insights_large_gb"] * 1_000_000_000
+    return Q(is_in_plex=True, size_bytes__gte=least_bytes)
