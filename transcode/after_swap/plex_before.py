@@ -22,7 +22,7 @@ from transcode.after_swap.plex_facts import (
     joined,
     places_in,
 )
-from transcode.after_swap.plex_snapshot import from_film, from_row
+from transcode.after_swap.plex_snapshot import FROM_PLEX, from_film, from_row
 from transcode.models import JournalState, Replacement
 
 if TYPE_CHECKING:
@@ -135,11 +135,21 @@ def _snapshot(plex: PlexCalls | None, server: PlexServer, place: Place) -> dict[
 def note_place(
     row: Replacement, server: PlexServer, place: Place, known: dict[str, Any]
 ) -> PlexSwap:
-    """Write it down; what an earlier attempt (or the swap that is undone now) had is replaced."""
+    """Write it down; what an earlier attempt (or the swap that is undone now) had is replaced.
+
+    But not by less: what Plex itself said stays until it has all been put back.
+    """
+    key = {
+        "replacement_id": row.pk,
+        "server": server,
+        "rating_key_before": place.item.rating_key if place.item else "",
+    }
+    if known.get("source") != FROM_PLEX:
+        earlier = PlexSwap.objects.filter(**key, finished_at=None).first()
+        if earlier is not None and earlier.before.get("source") == FROM_PLEX:
+            known = earlier.before
     swap, _made = PlexSwap.objects.update_or_create(
-        replacement_id=row.pk,
-        server=server,
-        rating_key_before=place.item.rating_key if place.item else "",
+        **key,
         defaults={
             "section_key": place.section.key,
             "guid": place.item.guid if place.item else "",

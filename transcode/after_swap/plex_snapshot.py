@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from library.models import PlexItem
     from transcode.after_swap.plex_calls import Film
 
+# Where a snapshot comes from: the server itself, else our rows, which hold less.
+FROM_PLEX: Final = "plex"
 # Plex's name of a field -> what people call it.
 FIELDS: Final = {
     "title": "title",
@@ -50,7 +52,7 @@ def from_film(film: Film) -> dict[str, Any]:
     facts, tree = film.facts, film.tree
     locked = list(facts.locked_fields)
     return {
-        "source": "plex",
+        "source": FROM_PLEX,
         "type": facts.type,
         "title": facts.title,
         "labels": list(facts.labels),

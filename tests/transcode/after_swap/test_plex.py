@@ -320,6 +320,18 @@ def test_undo_restores_and_tells_plex(
     assert PlexPart.objects.get().path == cinema.plex_path(cinema.world.film)
 
 
+def test_an_undo_while_plex_is_away_keeps_what_it_once_said(
+    make_cinema: Callable[..., Cinema],
+) -> None:
+    cinema = make_cinema(film=EDITED, **NEW_NAME)
+    cinema.world.run()
+    before = cinema.swap().before
+    assert before["source"] == "plex"
+    cinema.plex.fail(hang_up=True, times=0)  # before anything was put back
+    assert undo_job(cinema.world.job.pk, actor=None).ok
+    assert PlexSwap.objects.get().before == before
+
+
 def test_an_undo_between_the_names_ends_the_wait(
     make_cinema: Callable[..., Cinema], monkeypatch: pytest.MonkeyPatch
 ) -> None:
