@@ -139,7 +139,7 @@ def note_place(
 
     But not by less: what Plex itself said stays until it has all been put back.
     """
-    key = {
+    key: dict[str, Any] = {
         "replacement_id": row.pk,
         "server": server,
         "rating_key_before": place.item.rating_key if place.item else "",
