@@ -201,7 +201,8 @@ class Merge:
             untrue = self._untrue(self._mine().filter(ending, pk__lte=newest)).order_by()
             ids = array("q", untrue.values_list("pk", flat=True).iterator(chunk_size=SLICE_ROWS))
             for start in range(0, len(ids), SLICE_ROWS):
-                gone += self._in_turn(partial(self._end, ids[start : start + SLICE_ROWS]))[1]
+                part = ids[start : start + SLICE_ROWS]
+                gone += self._in_turn(partial(self._end, part, ending))[1]
         return gone
 
     def _untrue(self, rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
@@ -210,12 +211,10 @@ class Merge:
         found = self._found().annotate(place=_place()).values("place")
         return rows.alias(place=_place()).exclude(place__in=found)
 
-    def _end(self, ids: Sequence[int]) -> int:
-        """Those that nobody has accepted meanwhile."""
-        rows = Recommendation.objects.filter(pk__in=list(ids))
-        return rows.exclude(state=RecommendationState.ACCEPTED).update(
-            state=RecommendationState.GONE, snoozed_until=None, last_run=self.run
-        )
+    def _end(self, ids: Sequence[int], ending: Q) -> int:
+        """Those that nobody has decided about since the ids were read."""
+        rows = Recommendation.objects.filter(ending, pk__in=list(ids))
+        return rows.update(state=RecommendationState.GONE, snoozed_until=None, last_run=self.run)
 
 
 def _next_rows(rows: int, seconds: float) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
 
-from library.analysis import decisions
+from library.analysis import decisions, merge
 from library.analysis.services import start_analysis, start_due_analyses
 from library.models import (
     AnalysisFact,
@@ -24,6 +25,7 @@ from tests.library.analysis.films import analyse, film, mpeg2
 from tests.library.file_rows import make_library
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from library.models import MediaFile
@@ -89,6 +91,30 @@ def test_dismissed_ones_are_never_opened_again(old_film: MediaFile) -> None:
         encode(old_film, is_done=is_done)
         analyse()
         assert (the_row().state, the_row().dismissed_reason) == (State.DISMISSED, "I like it so")
+
+
+@pytest.mark.parametrize(
+    ("decide", "state"),
+    [
+        (partial(decisions.dismiss, reason="Mine"), State.DISMISSED),
+        (partial(decisions.snooze, until=timezone.now() + timedelta(days=9)), State.SNOOZED),
+        (decisions.accept, State.ACCEPTED),
+    ],
+)
+def test_what_is_decided_while_a_run_ends_it_stays_decided(
+    old_film: MediaFile, monkeypatch: pytest.MonkeyPatch, decide: Callable[..., int], state: str
+) -> None:
+    end = merge.Merge._end
+
+    def end_late(self: merge.Merge, ids: Sequence[int], *rest: Any) -> int:
+        if the_row().pk in ids:
+            decide([the_row().pk], actor=None)
+        return end(self, ids, *rest)
+
+    monkeypatch.setattr(merge.Merge, "_end", end_late)
+    encode(old_film)
+    assert analyse().by_kind["codec"]["gone"] == 0
+    assert the_row().state == state
 
 
 def test_accepted_ones_stay_also_when_they_are_done(old_film: MediaFile) -> None:
