@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
 
 from library.models import Library, LibraryKind, MediaFile
+from mediaflow.base.patience import answer_within
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+# A disk that has to be woken may take longer; who asked is told, and may ask again.
+ANSWERS_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,40 @@ def is_below(folder: bytes) -> Q:
 
 
 def find_place(path: bytes) -> Place | None:
-    """Where a resolved path lies, or None when it is in no library."""
-    is_file = not os.path.isdir(path)  # noqa: PTH112  # bytes
-    for library in Library.objects.filter(kind=LibraryKind.FOLDER):
-        root = bytes(library.root_raw)
-        if path == root or os.path.realpath(root) == path:
-            return Place(library, b"", False)
-        for base in (root, os.path.realpath(root)):
-            prefix = base.rstrip(b"/") + b"/"
+    """Where a resolved path lies, or None when it is in no library.
+
+    Raises TimeoutError where its disk does not answer.
+    """
+    is_file = not is_folder(path)
+    libraries = list(Library.objects.filter(kind=LibraryKind.FOLDER))
+    for root_of in (_stored_root, _real_root):  # the disks are asked only if need be
+        for library in libraries:
+            root = root_of(library)
+            if path == root:
+                return Place(library, b"", False)
+            prefix = root.rstrip(b"/") + b"/"
             if path.startswith(prefix):
                 return Place(library, path[len(prefix) :], is_file)
     return None
+
+
+def _stored_root(library: Library) -> bytes:
+    return bytes(library.root_raw)
+
+
+def _real_root(library: Library) -> bytes:
+    """Of a library whose disk does not answer it is as stored: others are not to wait for it."""
+    try:
+        return real_path(_stored_root(library))
+    except TimeoutError:
+        return _stored_root(library)
+
+
+def is_folder(path: bytes) -> bool:
+    """Raises TimeoutError where its disk does not answer."""
+    return answer_within(ANSWERS_S, partial(os.path.isdir, path), about=path)
+
+
+def real_path(path: bytes) -> bytes:
+    """With its links resolved. Raises TimeoutError where its disk does not answer."""
+    return answer_within(ANSWERS_S, partial(os.path.realpath, path), about=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -122,12 +123,27 @@ def test_a_library_that_is_gone_or_not_ours_fails(tmp_path: Path) -> None:
 
 
 def test_a_mount_that_hangs_is_given_up() -> None:
-    import threading
-
     never = threading.Event()
     with pytest.raises(TimeoutError):
         answer_within(0.05, lambda: never.wait(20))
     never.set()
+
+
+def test_what_hangs_is_asked_again_only_when_it_has_answered() -> None:
+    never, asked = threading.Event(), []
+
+    def ask() -> bool:
+        asked.append(threading.current_thread())
+        return never.wait(20)
+
+    for _minute in range(3):
+        with pytest.raises(TimeoutError):
+            answer_within(0.05, ask, about="a disk")
+    assert answer_within(120, lambda: True, about="another disk")
+    assert len(asked) == 1
+    never.set()
+    asked[0].join(20)
+    assert answer_within(120, ask, about="a disk")
 
 
 def test_what_the_question_raises_reaches_the_asker() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.management.base import CommandError
 
 from library.listing.filters import FilterProblem, files_matching
+from mediaflow.base.patience import answer_within
 from transcode.models import Preset
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from library.models import MediaFile
 
 BAD_INPUT: Final = 2
+DISK_ANSWERS_S: Final = 30.0  # one that sleeps is woken
 _MAX_ID: Final = 2**63 - 1
 
 
@@ -65,13 +67,17 @@ def existing_path(text: str) -> bytes:
     """The absolute, resolved path of something that is there. Raises CommandError."""
     if "\0" in text or not text:
         raise bad_input("A path cannot be empty or hold a NUL character.")
-    path = os.path.realpath(os.fsencode(text))
-    try:
+
+    def look() -> bytes:
+        path = os.path.realpath(os.fsencode(text))
         os.stat(path)  # noqa: PTH116  # bytes
+        return path
+
+    try:
+        return answer_within(DISK_ANSWERS_S, look)
     except OSError as error:
         reason = (error.strerror or "cannot be reached").lower()
         raise bad_input(f"{text!r} cannot be used: {reason}.") from None
-    return path
 
 
 def output_folder(text: str) -> bytes:

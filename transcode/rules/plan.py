@@ -16,7 +16,7 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, Value, When
 
 from library.listing.filters import FilterProblem, files_matching
 from library.models import FileState, MediaFile
-from library.places import is_below
+from library.places import is_below, is_folder
 from transcode.models import Job, JobStatus, OutputMode, RuleKind
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.queue.enqueue import REASONS, EnqueueOrder, verdict_of
@@ -135,8 +135,12 @@ def _folder_files(rule: Rule) -> QuerySet[MediaFile]:
     if library.is_frozen:
         raise RuleProblem(f"Its library {library.name} is frozen; see the libraries page.")
     path = os.path.join(bytes(library.root_raw), bytes(rule.folder_raw))  # noqa: PTH118  # bytes
-    if not os.path.isdir(path):  # noqa: PTH112  # bytes
-        where = f"{library.root}/{rule.folder}".rstrip("/")
+    where = f"{library.root}/{rule.folder}".rstrip("/")
+    try:
+        is_there = is_folder(path)
+    except TimeoutError:
+        raise RuleProblem(f"Its folder {where} does not answer; see to its disk.") from None
+    if not is_there:
         raise RuleProblem(f"Its folder {where} is not there; mount it, or choose another one.")
     below = is_below(bytes(rule.folder_raw))
     return MediaFile.objects.filter(below, library=library, removed_from_list_at=None)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from library.folding import display_path
 from library.listing.filters import FilterProblem, parse_query
 from library.models import LibraryKind
-from library.places import find_place
+from library.places import find_place, is_folder, real_path
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hours import HoursProblem, parse_hours, split_hours
 from transcode.models import OutputMode, Rule, RuleKind
@@ -161,8 +161,13 @@ def _checked_folder(library: Library | None, folder: bytes) -> bytes:
         raise RuleInputProblem("library", "Choose the library that the folder lies in.")
     if b"\0" in folder or len(folder) > 4000:
         raise RuleInputProblem("folder", "That is no path of a folder.")
-    path = os.path.realpath(os.path.join(bytes(library.root_raw), folder.strip()))  # noqa: PTH118
-    place = find_place(path)
+    path = os.path.join(bytes(library.root_raw), folder.strip())  # noqa: PTH118
+    try:
+        path = real_path(path)
+        place, is_there = find_place(path), is_folder(path)
+    except TimeoutError:
+        text = f"{display_path(path)} does not answer; see to its disk, then try again."
+        raise RuleInputProblem("folder", text) from None
     shown = display_path(path)
     if place is None:
         text = f"{shown} is in no library; add its folder under Libraries first."
@@ -170,7 +175,7 @@ def _checked_folder(library: Library | None, folder: bytes) -> bytes:
     if place.library.pk != library.pk:
         text = f"{shown} lies in the library {place.library.name}; choose that one."
         raise RuleInputProblem("folder", text)
-    if not os.path.isdir(path):  # noqa: PTH112  # bytes
+    if not is_there:
         raise RuleInputProblem("folder", f"There is no folder {shown}; make it first.")
     if len(place.relative) > 4096:
         raise RuleInputProblem("folder", "The path is too long.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,18 @@ from library.models import Library
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import run_operation_here
+from tests.dead_disk import LONGEST_S, dead_disk
 from tests.transcode.makers import make_file, make_library
 from tests.transcode.rules.makers import NOON, later, make_rule, verdicts
 from transcode.models import Job, Rule, RuleDecision, RuleRun
 from transcode.rules import schedule
+from transcode.rules.dry_run import forecast
 from transcode.rules.engine import run_rule
 from transcode.rules.schedule import prune_log, run_due_rules, run_rules_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +69,25 @@ def test_one_that_breaks_stops_no_other(
     assert Job.objects.get().origin == "rule: B"
     broken.refresh_from_db()
     assert broken.error == f"Internal error ({defect.__name__}); see the log."
+
+
+def test_a_disk_that_does_not_answer_stops_no_other_and_is_asked_once(
+    tmp_path: Path, library: Library
+) -> None:
+    make_file(library)
+    disks = make_library("Dead", bytes(tmp_path))
+    dead = make_rule("A dead one", kind="folder", library=disks, folder_raw=b"in", folder="in")
+    make_rule("B")
+    with dead_disk(bytes(tmp_path)) as disk:
+        begun = time.monotonic()
+        assert run_due_rules(NOON) == 2
+        assert run_due_rules(later()) == 2
+        assert time.monotonic() - begun < LONGEST_S
+        assert "does not answer" in forecast(dead, NOON).problem
+        assert disk.asked == 1  # who hangs is not joined by one more each minute
+    assert Job.objects.get().origin == "rule: B"
+    dead.refresh_from_db()
+    assert dead.error == f"Its folder {tmp_path}/in does not answer; see to its disk."
 
 
 def test_a_scan_wakes_the_rules_of_its_library(library: Library) -> None:

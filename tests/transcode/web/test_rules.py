@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from library.models import Library, SavedFilter
 from mediaflow.base.models import Operation
+from tests.dead_disk import LONGEST_S, dead_disk
 from tests.transcode.rules.makers import make_rule, verdicts
 from tests.transcode.web import rows
 from transcode.models import Job, Rule, RuleDecision
@@ -153,6 +155,20 @@ def test_a_folder_outside_its_library_is_refused_with_what_to_do(
     values = posted(kind="folder", library=folders["films"].pk, folder=folder)
     response = admin.post(url("rule_new"), values)
     assert response.status_code == 422
+    assert words in str(response.context["form"].errors["folder"])
+    assert not Rule.objects.exists()
+
+
+def test_a_folder_on_a_disk_that_does_not_answer_is_refused_in_time(
+    admin: Client, folders: dict[str, Library], tmp_path: Path
+) -> None:
+    values = posted(kind="folder", library=folders["films"].pk, folder="In")
+    begun = time.monotonic()
+    with dead_disk(bytes(tmp_path / "films")):
+        response = admin.post(url("rule_new"), values)
+    assert time.monotonic() - begun < LONGEST_S
+    assert response.status_code == 422
+    words = f"{tmp_path}/films/In does not answer; see to its disk, then try again."
     assert words in str(response.context["form"].errors["folder"])
     assert not Rule.objects.exists()
 
