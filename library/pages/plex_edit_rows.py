@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Count
 
+from library.models import PlexEdit
 from library.plex.edits import items_of
 from library.plex.item_values import FIELDS, TAGS, WORDS, ItemValues, changed, values_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from library.listing.selection import FileSelection
-    from library.models import PlexEdit, PlexEditBatch
+    from library.models import PlexEditBatch
     from library.plex.item_values import ItemChange
 
 SHOWN_ITEMS: Final = 50
@@ -112,10 +113,17 @@ def batch_rows(rows: Iterable[PlexEdit]) -> list[ShownItem]:
     ]
 
 
-def state_counts(batch: PlexEditBatch) -> list[dict[str, Any]]:
-    counts = dict(batch.edits.order_by().values_list("state").annotate(Count("pk")))
-    return [
-        {"word": word, "kind": kind, "count": counts[state]}
-        for state, (kind, word) in STATE_WORDS.items()
-        if state in counts
-    ]
+def state_counts(batches: Iterable[PlexEditBatch]) -> dict[int, list[dict[str, Any]]]:
+    """By batch. One statement, however many batches."""
+    counts: dict[int, dict[str, int]] = {batch.pk: {} for batch in batches}
+    edits = PlexEdit.objects.filter(batch__in=list(counts)).order_by()
+    for batch_id, state, count in edits.values_list("batch", "state").annotate(Count("pk")):
+        counts[batch_id][state] = count
+    return {
+        batch_id: [
+            {"word": word, "kind": kind, "count": found[state]}
+            for state, (kind, word) in STATE_WORDS.items()
+            if state in found
+        ]
+        for batch_id, found in counts.items()
+    }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -147,14 +148,16 @@ def _webhook_page(
     made: Webhook | None = None,
     address: str = "",
 ) -> HttpResponse:
-    rows = [
-        {
-            "webhook": webhook,
-            "calls": WebhookEvent.objects.filter(webhook=webhook).order_by("-id")[:SHOWN_CALLS],
-        }
-        for webhook in Webhook.objects.all()
-    ]
-    context = {"rows": rows, "form": form, "made": made, "address": address, "tab": "webhooks"}
+    last_calls = WebhookEvent.objects.order_by("-id")[:SHOWN_CALLS]
+    context = {
+        "webhooks": Webhook.objects.prefetch_related(
+            Prefetch("events", last_calls, to_attr="last_calls")
+        ),
+        "form": form,
+        "made": made,
+        "address": address,
+        "tab": "webhooks",
+    }
     status = 422 if form.errors else 200
     return render(request, "library/connections/webhook_list.html", context, status=status)
 

@@ -99,10 +99,9 @@ def _edit_page(
 @require_GET
 def plex_edit_list(request: HtmxHttpRequest) -> HttpResponse:
     rows = PlexEditBatch.objects.select_related("section__server", "requested_by")
-    batches = [
-        {"batch": batch, "counts": state_counts(batch)}
-        for batch in rows.order_by("-pk")[:SHOWN_BATCHES]
-    ]
+    shown = list(rows.order_by("-pk")[:SHOWN_BATCHES])
+    counts = state_counts(shown)
+    batches = [{"batch": batch, "counts": counts[batch.pk]} for batch in shown]
     return render(request, "library/plex/edit_list.html", {"batches": batches})
 
 
@@ -115,7 +114,7 @@ def plex_edit_batch(request: HtmxHttpRequest, batch_id: int) -> HttpResponse:
     rows = batch.edits.order_by("pk")
     context = {
         "batch": batch,
-        "counts": state_counts(batch),
+        "counts": state_counts([batch])[batch.pk],
         "items": batch_rows(rows[:SHOWN_ROWS]),
         "more": max(0, rows.count() - SHOWN_ROWS),
         "operation": operation

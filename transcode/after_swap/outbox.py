@@ -282,6 +282,16 @@ def try_again(entry_id: int, *, actor: User | None) -> bool:
     return bool(changed)
 
 
+def try_all_again(*, actor: User | None) -> int:
+    """All that were given up: now, with all attempts. Returns how many."""
+    given_up = open_entries().filter(given_up_at__isnull=False, lease_token="")
+    changed = given_up.update(attempts=0, given_up_at=None, not_before=timezone.now())
+    if changed:
+        subject = "1 entry" if changed == 1 else f"{changed:,} entries"
+        record_audit("outbox.retry", actor=actor, subject=subject)
+    return changed
+
+
 def drop(entry_id: int, *, actor: User | None) -> bool:
     """Nobody is told any more. False: it is done, or being worked on."""
     rows = OutboxEntry.objects.filter(pk=entry_id, done_at=None, lease_token="")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from library.models import MediaFile, PlexCollection, PlexEditBatch, SavedFilter
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.test import Client
+    from pytest_django import DjangoAssertNumQueries
 
     from library.models import PlexSection
     from mediaflow.accounts.models import User
@@ -74,6 +77,28 @@ def test_an_edit_is_seen_first_sent_then_and_undone(
     page.post(url("plex_edit_undo", batch.pk))
     run_waiting()
     assert "2 undone" in page.get(url("plex_edit_batch", batch.pk)).content.decode()
+
+
+def test_more_edits_cost_no_more_statements(
+    page: Client, section: PlexSection, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    def edit(*states: str) -> None:
+        batch = PlexEditBatch.objects.create(section=section, title="Edit")
+        for number, state in enumerate(states):
+            batch.edits.create(rating_key=str(number), item_title="Heat", state=state)
+
+    edit("verified")
+    with CaptureQueriesContext(connection) as of_one:
+        page.get(url("plex_edit_list"))
+    edit("failed", "verified", "failed")
+    edit()
+    with django_assert_max_num_queries(len(of_one)):
+        shown = page.get(url("plex_edit_list"))
+    counts = [
+        [(count["word"], count["count"]) for count in batch["counts"]]
+        for batch in shown.context["batches"]
+    ]
+    assert counts == [[], [("Done", 1), ("Failed", 2)], [("Done", 1)]]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,6 +23,7 @@ from library.models import (
     Webhook,
     WebhookEvent,
 )
+from library.pages.views_connections import SHOWN_CALLS
 from library.webhooks import limits, receive
 from library.webhooks.payloads import PayloadProblem, read_call
 from library.webhooks.services import KEPT_EVENTS, make_webhook, prune_events, remove_webhook
@@ -31,6 +34,8 @@ from tests.library.file_rows import make_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_django import DjangoAssertNumQueries
 
     from mediaflow.accounts.models import User
 
@@ -335,3 +340,23 @@ def test_a_webhook_is_switched_off_and_removed_by_name(page: Client, admin_user:
 def test_a_wrong_form_makes_no_webhook(page: Client, sent: dict[str, str]) -> None:
     assert page.post(reverse("library:webhook_add"), sent).status_code == 422
     assert not Webhook.objects.exists()
+
+
+def test_more_webhooks_cost_no_more_statements(
+    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    def call(number: int) -> None:
+        webhook = make_webhook(kind="plex", name=f"Hook {number}", actor=None)[0]
+        for n in range(SHOWN_CALLS + 2):
+            WebhookEvent.objects.create(webhook=webhook, event=f"call.{number}.{n}")
+
+    call(0)
+    with CaptureQueriesContext(connection) as of_one:
+        page.get(reverse("library:webhook_list"))
+    for number in range(1, 6):
+        call(number)
+    with django_assert_max_num_queries(len(of_one)):
+        text = page.get(reverse("library:webhook_list")).text
+    for number in range(6):
+        assert text.count(f"call.{number}.") == SHOWN_CALLS
+        assert text.index(f"call.{number}.9<") < text.index(f"call.{number}.2<")

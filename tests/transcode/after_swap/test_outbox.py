@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -384,9 +385,13 @@ def test_all_that_were_given_up_are_tried_again_at_once(page: Client) -> None:
     entry()
     assert "Try 3 again" in page.get(reverse("transcode:outbox")).text
     assert 'title="Connections"' in page.get("/").text  # with the figure beside it
-    answer = page.post(reverse("transcode:outbox_retry_all"), follow=True)
-    assert "3 are tried again now." in answer.text
+    with CaptureQueriesContext(connection) as statements:
+        page.post(reverse("transcode:outbox_retry_all"))
+    updates = [row for row in statements if 'UPDATE "transcode_outboxentry"' in row["sql"]]
+    assert len(updates) == 1
+    assert "3 are tried again now." in page.get(reverse("transcode:outbox")).text
     assert outbox.given_up_count() == 0
+    assert AuditEvent.objects.get(action="outbox.retry").subject == "3 entries"
 
 
 def test_a_name_is_never_taken_for_markup(page: Client) -> None:

@@ -53,12 +53,9 @@ def outbox_retry(request: HtmxHttpRequest, entry_id: int) -> HttpResponse:
 @require_POST
 def outbox_retry_all(request: HtmxHttpRequest) -> HttpResponse:
     """All that were given up."""
-    given_up = entries.open_entries().filter(given_up_at__isnull=False)
-    count = sum(
-        entries.try_again(pk, actor=request.user) for pk in given_up.values_list("pk", flat=True)
-    )
+    count = entries.try_all_again(actor=request.user)
     ring()
-    messages.success(request, f"{count} {'is' if count == 1 else 'are'} tried again now.")
+    messages.success(request, f"{count:,} {'is' if count == 1 else 'are'} tried again now.")
     return redirect("transcode:outbox")
 
 
