@@ -20,6 +20,7 @@ from django.utils import timezone
 from transcode.models import Job, JobStatus, OutputMode, TrashEntry, TrashState
 from transcode.prediction.lessons import closed_predictions
 from transcode.states import ACTIVE
+from transcode.trash.sweep import next_purge_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,9 +82,11 @@ class SavingsPoint:
 
 
 def read_savings(library_id: int | None = None) -> Savings:
-    """Of one library or all. Kept for a minute, or until a job ends."""
-    last = Job.objects.order_by("-finished_at", "-id").values_list("id", "undone_at").first()
-    key = f"savings:{library_id or 'all'}:{last[0] if last else 0}"
+    """Of one library or all. Kept for a minute, or until a job ends or the last one is undone."""
+    ended = Job.objects.filter(finished_at__isnull=False).order_by("-finished_at", "-id")
+    last = ended.values_list("id", "undone_at").first() or (0, None)
+    undone = f"{last[1]:%Y%m%d%H%M%S%f}" if last[1] else "-"
+    key = f"savings:{library_id or 'all'}:{last[0]}:{undone}"
     found: Savings | None = cache.get(key)
     if found is None:
         found = _read(library_id)
@@ -103,14 +106,13 @@ def _read(library_id: int | None) -> Savings:
     purged = trash.filter(state=TrashState.PURGED, ended_at__isnull=False)
     kept = trash.filter(state__in=(TrashState.KEPT, TrashState.PURGING))
     in_trash = kept.aggregate(n=Count("pk"), size=Sum("size_bytes"))
-    oldest = kept.order_by("trashed_at").values_list("trashed_at", "retention_days").first()
     freed = purged.aggregate(n=Count("pk"))
     return Savings(
         days=_days(done, purged),
         freed_films=freed["n"],
         trash_films=in_trash["n"],
         trash_bytes=in_trash["size"] or 0,
-        next_purge_on=(oldest[0] + timedelta(days=oldest[1])).date() if oldest else None,
+        next_purge_on=next_purge_on(trash),
         waiting=_waiting(jobs),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
+from django.utils import timezone
 
 from library.analysis.kinds import KINDS, sentence_of
 from library.analysis.sums import BAND_WORDS, confidence_band
@@ -145,6 +146,6 @@ def _state_text(row: Recommendation) -> str:
     if row.state == RecommendationState.DISMISSED:
         return f"Dismissed: {row.dismissed_reason}" if row.dismissed_reason else "Dismissed"
     if row.state == RecommendationState.SNOOZED and row.snoozed_until:
-        until, now = row.snoozed_until.date(), row.created_at.date()
-        return f"Snoozed until {short_date(until, now)}"
+        until = timezone.localtime(row.snoozed_until).date()
+        return f"Snoozed until {short_date(until, timezone.localdate())}"
     return str(RecommendationState(row.state).label)

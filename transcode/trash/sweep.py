@@ -32,6 +32,8 @@ from transcode.trash.purge import (
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from django.db.models import QuerySet
+
     from transcode.models import Replacement
 
 FULL_WAIT_S: Final = 600.0
@@ -72,7 +74,6 @@ def trash_summary() -> TrashSummary:
         lost_count=Count("pk", filter=Q(state=TrashState.LOST)),
         oldest_at=Min("trashed_at", filter=kept),
     )
-    oldest = TrashEntry.objects.filter(kept, kept_reason="").order_by("trashed_at").first()
     return TrashSummary(
         kept_count=found["kept_count"],
         kept_bytes=found["kept_bytes"] or 0,
@@ -80,13 +81,24 @@ def trash_summary() -> TrashSummary:
         freed_bytes=found["freed_bytes"] or 0,
         lost_count=found["lost_count"],
         oldest_at=found["oldest_at"],
-        next_purge_on=purge_due_on(oldest) if oldest else None,
+        next_purge_on=next_purge_on(TrashEntry.objects.all()),
     )
 
 
 def purge_due_on(entry: TrashEntry) -> date:
     """The first day on which the entry may go."""
-    return (entry.trashed_at + timedelta(days=entry.retention_days)).date()
+    return _due_on(entry.trashed_at, entry.retention_days)
+
+
+def next_purge_on(entries: QuerySet[TrashEntry]) -> date | None:
+    """The first day on which any of them may go; those that stay for a reason do not count."""
+    waiting = entries.filter(state=TrashState.KEPT, kept_reason="").order_by()
+    oldest = waiting.values_list("retention_days").annotate(Min("trashed_at"))
+    return min((_due_on(at, days) for days, at in oldest), default=None)
+
+
+def _due_on(trashed_at: datetime, retention_days: int) -> date:
+    return timezone.localtime(trashed_at + timedelta(days=retention_days)).date()
 
 
 def sweep_trash(now: datetime | None = None) -> SweepResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +14,9 @@ from mediaflow.analytics.savings import SavedDay, Savings, Waiting, points_of, r
 from tests.library.analysis.recommendation_rows import make_recommendation
 from tests.library.file_rows import make_file, make_library
 from transcode.models import Job, JobStatus, ProofRecord, Replacement, TrashEntry
+from transcode.trash.sweep import trash_summary
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from library.models import Library
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +69,39 @@ def test_a_film_saves_when_it_is_done_and_frees_when_its_original_is_purged(
     assert (found.trash_bytes, found.trash_films, found.freed_films) == (8 * GB, 1, 1)
     assert found.next_purge_on == (timezone.now() + timedelta(days=14)).date()
     assert [day.saved_bytes for day in found.days if day.films] == [5 * GB, 5 * GB]
+
+
+def test_the_next_purge_is_that_of_whichever_ends_first_in_the_zone_of_the_site(
+    library: Library,
+) -> None:
+    evening = datetime(2026, 6, 1, 20, 0, tzinfo=UTC)
+    for title, days_ago, retention_days, reason in (
+        ("Long", 9, 30, ""), ("Short", 2, 7, ""), ("Stays", 20, 14, "The new film fails.")
+    ):  # fmt: skip
+        job = make_job(library, title)
+        put_in_trash(job, "kept")
+        TrashEntry.objects.filter(replacement__job=job).update(
+            trashed_at=evening - timedelta(days=days_ago), retention_days=retention_days,
+            kept_reason=reason,
+        )  # fmt: skip
+    with timezone.override("Asia/Tokyo"):
+        assert fresh().next_purge_on == date(2026, 6, 7)
+        assert trash_summary().next_purge_on == date(2026, 6, 7)
+    with timezone.override(UTC):
+        assert fresh(library.pk).next_purge_on == date(2026, 6, 6)
+
+
+def test_a_job_that_ends_and_an_undo_show_at_once(library: Library) -> None:
+    waiting = make_job(library, "Waits", status=JobStatus.QUEUED, finished_at=None)
+    assert fresh().saved_bytes == 0
+    make_job(library, "First", finished_at=timezone.now() - timedelta(hours=1))
+    assert read_savings().saved_bytes == 5 * GB
+    last = make_job(library, "Last")
+    assert read_savings().saved_bytes == 10 * GB
+    Job.objects.filter(pk=last.pk).update(undone_at=timezone.now())
+    assert read_savings().saved_bytes == 5 * GB
+    assert read_savings().waiting.films == 1
+    assert waiting.pk < last.pk
 
 
 def test_what_was_undone_or_written_beside_saves_nothing(library: Library) -> None:
