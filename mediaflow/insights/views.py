@@ -58,6 +58,10 @@ QUESTION_TEXTS: Final = {
 # So many films fit into an address; a page of the list has fewer, a group may have more.
 MOST_IN_ADDRESS: Final = 200
 GROUP_FILES: Final = 200
+TOO_MANY: Final = (
+    "These are {:,} films, and {:,} can be queued at once from here. Filter the library for them"
+    " and queue all that match: that has no limit."
+)
 
 
 @require_GET
@@ -99,10 +103,13 @@ def insight_group(request: HtmxHttpRequest, recommendation_id: int) -> HttpRespo
         with_films(Recommendation.objects.filter(pk=recommendation_id)), kind__in=list(KINDS)
     )
     files = recommendation_files(Recommendation.objects.filter(pk=found.pk))
+    count = files.count()
     best = set(found.members.filter(is_best=True).values_list("file_id", flat=True))
     context = {
         "row": make_rows([found])[0],
         "files": files.select_related("library").order_by("-size_bytes", "pk")[:GROUP_FILES],
+        "count": count,
+        "more": max(0, count - GROUP_FILES),
         "best": best,
         "here": request.path,
     }
@@ -192,13 +199,22 @@ def _question(
 @require_POST
 def insight_queue(request: HtmxHttpRequest) -> HttpResponseBase:
     """Leads to the preview of the queue with the films of what is ticked; changes nothing."""
-    back = reverse("insights")
     try:
-        selection = read_selection(request.POST)
+        values = _films_to_queue(read_selection(request.POST))
     except FilterProblem as problem:
-        return answer_refused(request, problem.text, back)
+        return answer_refused(request, problem.text, reverse("insights"))
+    if len(values.getlist("ids")) > MOST_IN_ADDRESS:
+        request.POST = values  # type: ignore[assignment]  # a selection too long for an address
+        return enqueue_preview(request)
+    return answer_moved_on(
+        request, "", f"{reverse('transcode:enqueue_preview')}?{values.urlencode()}"
+    )
+
+
+def _films_to_queue(selection: InsightSelection) -> QueryDict:
+    """What the preview is asked for. Raises FilterProblem where that is nothing, or too much."""
     if selection.is_empty:
-        return answer_refused(request, "Tick the recommendations to queue first.", back)
+        raise FilterProblem("ids", "Tick the recommendations to queue first.")
     values = QueryDict(mutable=True)
     if selection.is_all:
         params = shared_params(QueryDict(selection.query))
@@ -206,19 +222,20 @@ def insight_queue(request: HtmxHttpRequest) -> HttpResponseBase:
         values["select"], values["q"] = "all", params.urlencode()
         kinds = read_query(params).kinds
     else:
-        found = recommendation_files(selection.queryset)
-        ids = list(found.values_list("pk", flat=True)[:MAX_IDS])
-        if not ids:
-            return answer_refused(request, "There is no film to queue in that.", back)
-        values.setlist("ids", [str(pk) for pk in ids])
+        values.setlist("ids", _film_ids(selection))
         kinds = tuple(selection.queryset.order_by().values_list("kind", flat=True).distinct())
     _name_cause(values, selection, kinds)
-    if len(values.getlist("ids")) > MOST_IN_ADDRESS:
-        request.POST = values  # type: ignore[assignment]  # a selection too long for an address
-        return enqueue_preview(request)
-    return answer_moved_on(
-        request, "", f"{reverse('transcode:enqueue_preview')}?{values.urlencode()}"
-    )
+    return values
+
+
+def _film_ids(selection: InsightSelection) -> list[str]:
+    found = recommendation_files(selection.queryset)
+    ids = list(found.values_list("pk", flat=True)[: MAX_IDS + 1])
+    if not ids:
+        raise FilterProblem("ids", "There is no film to queue in that.")
+    if len(ids) > MAX_IDS:
+        raise FilterProblem("ids", TOO_MANY.format(found.count(), MAX_IDS))
+    return [str(pk) for pk in ids]
 
 
 def _name_cause(values: QueryDict, selection: InsightSelection, kinds: tuple[str, ...]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
 
 from library.analysis import sums
+from library.analysis.analysers.batch import group_key
 from library.models import AnalysisRun, Library, MediaFile, Recommendation
 from mediaflow.base.models import AuditEvent, Operation
 from mediaflow.base.operations import run_operation_here
-from mediaflow.insights import bulk, listing
+from mediaflow.insights import bulk, listing, views
+from mediaflow.insights.rows import make_rows
 from tests.library.analysis.recommendation_rows import (
     GB,
     kept_sums,
@@ -285,6 +287,15 @@ def test_a_date_that_cannot_be_is_a_form_error(
     assert row.state == "open"
 
 
+def test_the_end_of_a_snooze_is_a_day_of_the_zone_of_the_site(looked: AnalysisRun) -> None:
+    row = rec("Basalt")
+    row.state, row.created_at = "snoozed", datetime(2001, 1, 1, tzinfo=UTC)
+    row.snoozed_until = datetime(timezone.now().year, 6, 9, 23, 30, tzinfo=UTC)
+    with timezone.override("Asia/Tokyo"):
+        shown = make_rows([row])[0].state_text
+    assert shown.replace("\N{NO-BREAK SPACE}", " ") == "Snoozed until 10 Jun"  # of this year
+
+
 def test_a_decision_can_be_taken_back(looked: AnalysisRun, olga: Client) -> None:
     row = rec("Basalt")
     olga.post("/insights/accept/", {"ids": [row.pk]})
@@ -425,6 +436,42 @@ def test_a_group_shows_its_films(library: Library, olga: Client) -> None:
     assert "0.mkv" in page
     assert "best version" in page
     assert olga.get(f"/insights/group/{rec_of_nothing()}/").status_code == 404
+
+
+@pytest.fixture
+def batch(library: Library) -> Recommendation:
+    """Three films alike."""
+    for number in range(3):
+        make_recommendation(make_file(library, f"Alike {number}"), "codec")
+    key = MediaFile.objects.annotate(key=group_key()).values_list("key", flat=True)[0]
+    figures = {"codec": "h264", "resolution": 1080, "container": "mkv", "bytes": 24 * GB}
+    return Recommendation.objects.create(
+        kind="batch", library=library, group_key=key, member_count=3, figures=figures,
+        savings_bytes=9 * GB,
+    )  # fmt: skip
+
+
+def test_a_large_group_counts_all_its_films_and_shows_the_first(
+    batch: Recommendation, olga: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "GROUP_FILES", 2)
+    page = text_of(olga, f"/insights/group/{batch.pk}/")
+    assert "Queue 3 films…" in page
+    assert '<h2 id="h-files">3 films</h2>' in page
+    assert page.count(".mkv</a>") == 2
+    assert "… and 1 more" in page
+
+
+def test_more_films_than_can_be_queued_at_once_are_refused_not_cut(
+    batch: Recommendation, olga: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_IDS", 3)
+    answer = olga.post("/insights/queue/", {"ids": [batch.pk]})
+    assert answer.headers["Location"].count("ids=") == 3
+    monkeypatch.setattr(views, "MAX_IDS", 2)
+    refused = olga.post("/insights/queue/", {"ids": [batch.pk]}, headers={"HX-Request": "true"})
+    assert refused.status_code == 409
+    assert "These are 3 films, and 2 can be queued at once" in refused.headers["HX-Trigger"]
 
 
 def rec_of_nothing() -> int:
