@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.cache import cache
@@ -30,8 +29,6 @@ COUNT_KIND: Final = "storage_figures"
 # So many files are counted while a page waits; of more, the last count is shown with its age.
 LIVE_UP_TO: Final = 20_000
 LIVE_S: Final = 60
-# Without a scan in between nothing but jobs changes the list.
-STALE_AFTER: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +142,15 @@ def store_figures() -> Figures:
     return found
 
 
+def store_count() -> Figures:
+    """Count, keep it, and write the day's line of each library: what keeps a count writes it."""
+    from library.analysis.snapshots import store_snapshots
+
+    found = store_figures()
+    store_snapshots(found)
+    return found
+
+
 def _sums(group: PictureGroup | SoundGroup) -> tuple[int, int, int]:
     return group.files, group.bytes, group.duration_ms
 
@@ -205,23 +211,18 @@ def active_count() -> Operation | None:
 
 
 def run_count(context: OperationContext) -> None:
-    """Handler of the operation: count, keep it, and write the day's line of each library."""
-    from library.analysis.snapshots import store_snapshots
-
+    """Handler of the operation."""
     context.checkpoint()
-    found = store_figures()
-    store_snapshots(found)
+    found = store_count()
     context.report(found.files, found.files, message=f"{found.files:,} files counted.")
     context.set_result({"files": found.files, "bytes": found.bytes, "seconds": found.seconds})
 
 
 def count_when_due() -> None:
     """Periodic: after scans and once a day. A large library is counted in a process of its own."""
-    from library.analysis.snapshots import store_snapshots
-
     if not is_stale():
         return
     if is_counted_live():
-        store_snapshots(store_figures())
+        store_count()
     else:
         start_count()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from library.analysis.figures import store_figures
+from library.analysis.figures import store_count
 from mediaflow.analytics.document import report_document
 from mediaflow.analytics.report import ReportProblem, find_library, make_report
 from mediaflow.templatetags._text import bit_rate, size
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             library = find_library(options["library"])
         except ReportProblem as problem:
             raise CommandError(problem.text, returncode=2) from None
-        store_figures()
+        store_count()
         report = make_report(library)
         if report is None:
             raise CommandError("The library could not be counted.", returncode=1)

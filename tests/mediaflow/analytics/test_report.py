@@ -274,6 +274,14 @@ def test_the_command_prints_text_json_and_a_pdf(libraries: list[Library], tmp_pa
     assert target.read_bytes().startswith(b"%PDF-")
 
 
+def test_the_command_writes_the_line_of_the_day_with_its_count(libraries: list[Library]) -> None:
+    run()
+    assert not figures.is_stale()  # so nobody else writes it today
+    found = LibrarySnapshot.objects.values_list("library__name", "day", "file_count")
+    today = timezone.localdate()
+    assert set(found) == {("Amélie & 東京", today, 5), ("Shows", today, 4)}
+
+
 def test_bad_input_is_one_sentence_and_exit_code_two(
     libraries: list[Library], tmp_path: Path
 ) -> None:
