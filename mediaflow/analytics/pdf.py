@@ -28,7 +28,8 @@ from mediaflow.templatetags._text import bit_rate, full_time, size, size_range
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mediaflow.analytics.report import Dimension, Report
+    from mediaflow.analytics.dimensions import Dimension
+    from mediaflow.analytics.report import Report
 
 INK, QUIET, LINE = HexColor("#14181f"), HexColor("#5b6472"), HexColor("#d9dee6")
 ACCENT, GREEN, TRACK = HexColor("#256af4"), HexColor("#2aa06a"), HexColor("#eef1f5")

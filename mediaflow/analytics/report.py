@@ -7,50 +7,35 @@ report of a million files costs what that of a thousand does; its stamp says how
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from django.core.cache import cache
 from django.db.models import Max, Min
-from django.http import QueryDict
 
 from library.analysis.figures import read_figures
 from library.analysis.health import score_health
-from library.listing.labels import (
-    AUDIO_CODECS,
-    AUDIO_LABELS,
-    CONTAINERS,
-    HDR_KINDS,
-    RESOLUTIONS,
-    VIDEO_CODECS,
-    audio_codec_label,
-    container_label,
-    resolution_label,
-    video_codec_label,
-)
 from library.models import Availability, FileKind, Library, MediaFile
 from mediaflow.analytics.capacity import read_capacity
+from mediaflow.analytics.dimensions import average_kbps, make_dimensions
 from mediaflow.analytics.growth import read_growth
 from mediaflow.analytics.savings import read_savings
 from mediaflow.base.film_hooks import SavingsEstimate, estimate_savings, total_savings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from library.analysis.figures import Figures, PictureGroup, SoundGroup
     from library.analysis.health import Health
     from mediaflow.analytics.capacity import Capacity
+    from mediaflow.analytics.dimensions import Dimension
     from mediaflow.analytics.growth import Growth
     from mediaflow.analytics.savings import Savings
 
 SAMPLED_FILMS: Final = 400
 SAMPLE_IDS: Final = 20_000
 SAMPLE_S: Final = 600
-UNKNOWN: Final = "Unknown"
-
-Group = TypeVar("Group", "PictureGroup", "SoundGroup")
 
 
 class ReportProblem(Exception):
@@ -59,26 +44,6 @@ class ReportProblem(Exception):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRow:
-    """One value of a dimension. `query` finds its files in the library; "" where no filter can."""
-
-    key: str
-    label: str
-    files: int
-    bytes: int
-    share_pct: float  # of all bytes
-    average_kbps: int | None
-    query: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    name: str
-    title: str
-    rows: tuple[ReportRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +99,7 @@ def make_report(library: Library | None = None) -> Report | None:
         files=figures.files,
         bytes=figures.bytes,
         average_kbps=_average(figures.pictures),
-        dimensions=_dimensions(figures, with_libraries=library is None),
+        dimensions=make_dimensions(figures, with_libraries=library is None),
         potential=_potential(figures, library_id),
         health=score_health(figures),
         capacity=read_capacity(library),
@@ -143,100 +108,10 @@ def make_report(library: Library | None = None) -> Report | None:
     )
 
 
-def _dimensions(figures: Figures, *, with_libraries: bool) -> tuple[Dimension, ...]:
-    names = dict(Library.objects.values_list("pk", "name"))
-    # The filter by such a codec finds the films with the label, too, which have a row of their own.
-    labelled = {group.audio_codec for group in figures.sounds if group.audio_label}
-    by_library = _rows(
-        figures.pictures,
-        lambda g: str(g.library_id),
-        lambda key: names.get(int(key), UNKNOWN),
-        lambda key: _query("library", key),
-    )
-    own = (
-        Dimension(
-            "codec", "Video codec",
-            _rows(
-                figures.pictures, lambda g: g.codec, video_codec_label,
-                lambda key: _query("codec", key) if key in VIDEO_CODECS else "",
-            ),
-        ),
-        Dimension(
-            "resolution", "Resolution",
-            _rows(
-                figures.pictures, lambda g: str(g.resolution or ""),
-                lambda key: resolution_label(int(key or 0)),
-                lambda key: _query("resolution", key) if int(key or 0) in RESOLUTIONS else "",
-            ),
-        ),
-        Dimension(
-            "hdr", "Dynamic range",
-            _rows(
-                figures.pictures, lambda g: g.hdr, lambda key: HDR_KINDS.get(key, key.upper()),
-                lambda key: _query("hdr", key) if key in HDR_KINDS else "",
-            ),
-        ),
-        Dimension(
-            "container", "Container",
-            _rows(
-                figures.sounds, lambda g: g.container, container_label,
-                lambda key: _query("container", key) if key in CONTAINERS else "",
-            ),
-        ),
-        Dimension(
-            "audio", "Best sound",
-            _rows(
-                figures.sounds, lambda g: g.audio_label or g.audio_codec,
-                lambda key: key if key in AUDIO_LABELS else audio_codec_label(key),
-                lambda key: _query("audio", key)
-                if key in AUDIO_LABELS or key in AUDIO_CODECS.keys() - labelled else "",
-            ),
-        ),
-    )  # fmt: skip
-    return (*own, Dimension("library", "Library", by_library)) if with_libraries else own
-
-
-def _query(name: str, value: str) -> str:
-    query = QueryDict(mutable=True)
-    query[name] = value
-    return query.urlencode()
-
-
-def _rows(
-    groups: Iterable[Group],
-    key_of: Callable[[Group], str],
-    label_of: Callable[[str], str],
-    query_of: Callable[[str], str],
-) -> tuple[ReportRow, ...]:
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for group in groups:
-        entry = sums[key_of(group)]
-        entry[0] += group.files
-        entry[1] += group.bytes
-        entry[2] += group.duration_ms
-    whole = sum(entry[1] for entry in sums.values())
-    rows = [
-        ReportRow(
-            key=key,
-            label=(label_of(key) or UNKNOWN) if key else UNKNOWN,
-            files=files,
-            bytes=size,
-            share_pct=round(100 * size / whole, 2) if whole else 0.0,
-            average_kbps=_kbps(size, ms),
-            query=query_of(key) if key else "",
-        )
-        for key, (files, size, ms) in sums.items()
-    ]
-    return tuple(sorted(rows, key=lambda row: (-row.bytes, row.label)))
-
-
-def _kbps(size: int, ms: int) -> int | None:
-    """Bytes times eight per millisecond are kilobits a second."""
-    return round(8 * size / ms) if ms else None
-
-
 def _average(groups: Sequence[PictureGroup] | Sequence[SoundGroup]) -> int | None:
-    return _kbps(sum(group.bytes for group in groups), sum(group.duration_ms for group in groups))
+    return average_kbps(
+        sum(group.bytes for group in groups), sum(group.duration_ms for group in groups)
+    )
 
 
 def _potential(figures: Figures, library_id: int | None) -> HevcPotential | None:
