@@ -39,11 +39,6 @@ ANALYSERS: Final[dict[str, Callable[[Look], int]]] = {
 }
 
 
-def kind_of(recommendation: Recommendation) -> AnalysisKind:
-    """Raises KeyError for a kind that this version does not know."""
-    return KINDS[recommendation.kind]
-
-
 def sentence_of(recommendation: Recommendation) -> str:
     """What a person reads; "" for a kind that this version does not know."""
     kind = KINDS.get(recommendation.kind)

@@ -110,12 +110,6 @@ def run_analysis_operation(context: OperationContext) -> None:
     context.report(1, 1, message=text)
 
 
-def latest_run() -> AnalysisRun | None:
-    """The newest finished run over all libraries."""
-    runs = AnalysisRun.objects.filter(library=None, finished_at__isnull=False)
-    return runs.order_by("-id").first()
-
-
 def recommendation_files(selection: QuerySet[Recommendation]) -> QuerySet[MediaFile]:
     """The files that some recommendations are about, each once, those removed from the list
     excepted. Of a batch: the films of it whose own recommendation is open."""

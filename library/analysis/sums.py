@@ -72,13 +72,6 @@ def confidence_band(pct: int) -> int:
     return HIGH if pct >= HIGH_FROM_PCT else FAIR if pct >= FAIR_FROM_PCT else LOW
 
 
-def band_range(band: int) -> tuple[int, int]:
-    """Lowest and highest per cent of a band."""
-    return {LOW: (0, FAIR_FROM_PCT - 1), FAIR: (FAIR_FROM_PCT, HIGH_FROM_PCT - 1)}.get(
-        band, (HIGH_FROM_PCT, 100)
-    )
-
-
 def recount(*, has_sizes: bool = False) -> None:
     """Add everything up anew: grouped statements over all recommendations. `has_sizes`: within a
     run, whose table of sizes spares a look at each film for each of them.

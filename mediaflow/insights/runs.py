@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from library.analysis.kinds import KINDS
 from library.models import AnalysisRun
@@ -41,14 +41,6 @@ def read_runs() -> list[RunRow]:
     """One statement."""
     runs = AnalysisRun.objects.filter(finished_at__isnull=False).select_related("library")
     return [_row(run) for run in runs.order_by("-id")[:MOST_RUNS]]
-
-
-def change_words(by_kind: dict[str, Any]) -> str:
-    """ "12 new, 3 gone", or that nothing changed."""
-    new = sum(int(found.get("new", 0)) for found in by_kind.values())
-    gone = sum(int(found.get("gone", 0)) for found in by_kind.values())
-    parts = [text for n, text in ((new, f"{new:,} new"), (gone, f"{gone:,} gone")) if n]
-    return ", ".join(parts) or "nothing changed"
 
 
 def _row(run: AnalysisRun) -> RunRow:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 
 from mediaflow.base.audit import record_audit
-from transcode.models import Job, Rule, RuleRun
+from transcode.models import Rule, RuleRun
 from transcode.queue.enqueue import insert_jobs
 from transcode.queue.opening import opens_at, text_is_open
 from transcode.rules.limits import LIMIT_DAY, Choice, fit, read_use, room_left
 from transcode.rules.plan import RuleProblem, make_plan
 from transcode.rules.verdict_table import judged_films
-from transcode.states import ACTIVE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -131,8 +130,3 @@ def _fail(rule: Rule, now: datetime, text: str) -> RuleRun:
 def _hours_note(rule: Rule, now: datetime) -> str:
     again = opens_at(rule.hours, now)
     return f"Outside its hours ({rule.hours})" + (f"; next at {again:%a %H:%M}." if again else ".")
-
-
-def waiting_jobs(rule: Rule) -> int:
-    """Jobs of the rule that are not over."""
-    return Job.objects.filter(rule=rule, status__in=list(ACTIVE)).count()

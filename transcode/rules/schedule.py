@@ -20,7 +20,6 @@ from transcode.queue.opening import text_is_open
 from transcode.rules.engine import run_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from mediaflow.accounts.models import User
@@ -153,8 +152,3 @@ def after_library_change(library_id: int) -> None:
         run_rules_of(library_id)
     except DatabaseError:
         log.warning("rules after a scan: the database is not there", exc_info=True)
-
-
-def rule_names(rules: Iterable[Rule]) -> str:
-    """ "A" and "B", for sentences."""
-    return " and ".join(f"“{rule.name}”" for rule in rules)
