@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.service("chromium"), pytest.mark.slow]
 
+# What the live part does by itself every five seconds while an analysis runs.
+POLL = """() => htmx.ajax(
+    "GET", location.href, {target: "#insights-live", swap: "morph:outerHTML"}
+)"""
 SHOTS = os.environ.get("SCREENSHOTS", "")  # a folder: pictures for people who look at them
 # Two films in an old codec, one lean one; the queue is paused, so that nothing is encoded.
 ROWS = """
@@ -91,6 +95,15 @@ def test_what_is_worth_doing_is_found_read_queued_and_dismissed(
         assert kind.get_by_role("link", name="Amber Road", exact=True).is_visible()
         assert "MPEG-2 at 1080p" in kind.inner_text()
         look(page, "insights")
+
+        # What a person closes stays closed when the page asks anew while an analysis runs.
+        heading = kind.locator("summary")
+        heading.click()
+        page.evaluate(POLL)
+        assert kind.get_attribute("open") is None
+        heading.click()
+        page.evaluate(POLL)
+        assert kind.get_attribute("open") is not None
 
         # One is dismissed, with a reason, in a dialog.
         kind.get_by_label("Dismiss for Basalt").click()
