@@ -84,6 +84,15 @@ class PlexServer(models.Model):
         return self.name
 
 
+class PlexSectionTrouble(models.TextChoices):
+    """Why a section is not in step; `error` says it in words."""
+
+    FAILED = "failed", "Failed"
+    LOSSES = "losses", "Much is gone"  # a person decides whether that is right
+    GONE = "gone", "Not in Plex"  # the server does not list it any more
+    SCANNING = "scanning", "Waits"  # Plex scans it; its sync is due again soon
+
+
 class PlexSection(models.Model):
     """One library of a Plex server. `library` holds the files that no folder library has."""
 
@@ -111,12 +120,19 @@ class PlexSection(models.Model):
     synced_at = models.DateTimeField(null=True, blank=True)  # end of the last sync
     swept_at = models.DateTimeField(null=True, blank=True)  # end of the last complete sweep
     last_summary = models.JSONField(default=dict, blank=True)
+    trouble = models.CharField(
+        max_length=8, choices=PlexSectionTrouble, default="", blank=True
+    )  # "" none
     error = models.CharField(max_length=500, default="", blank=True)
 
     class Meta:
         ordering = ["title", "id"]
         constraints = [
             models.UniqueConstraint(name="plex_section_once", fields=["server", "key"]),
+            models.CheckConstraint(
+                name="plex_section_trouble_valid",
+                condition=Q(trouble__in=["", *PlexSectionTrouble.values]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -219,10 +235,17 @@ class PlexEditBatch(models.Model):
         return self.title
 
 
+class PlexEditState(models.TextChoices):
+    PLANNED = "planned", "Waits"
+    SENT = "sent", "Sent"
+    VERIFIED = "verified", "Done"
+    DIFFERS = "differs", "Differs"
+    FAILED = "failed", "Failed"  # nothing was changed
+    UNDONE = "undone", "Undone"
+
+
 class PlexEdit(models.Model):
     """One item of a batch: values before and after. Written before anything is sent."""
-
-    STATES = ("planned", "sent", "verified", "differs", "failed", "undone")
 
     batch = models.ForeignKey(PlexEditBatch, on_delete=models.CASCADE, related_name="edits")
     plex_item = models.ForeignKey(
@@ -232,7 +255,7 @@ class PlexEdit(models.Model):
     item_title = models.CharField(max_length=500)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
-    state = models.CharField(max_length=8, default="planned")
+    state = models.CharField(max_length=8, choices=PlexEditState, default=PlexEditState.PLANNED)
     error = models.CharField(max_length=500, default="", blank=True)
 
     class Meta:
@@ -240,14 +263,19 @@ class PlexEdit(models.Model):
             models.UniqueConstraint(name="plex_edit_once", fields=["batch", "rating_key"]),
             models.CheckConstraint(
                 name="plex_edit_state_valid",
-                condition=Q(
-                    state__in=["planned", "sent", "verified", "differs", "failed", "undone"]
-                ),
+                condition=Q(state__in=PlexEditState.values),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.item_title} ({self.state})"
+
+
+class PlexCollectionState(models.TextChoices):
+    ABSENT = "absent", "Not built yet"
+    MAKING = "making", "Being made"  # Plex was asked to and may have: its answer is not known
+    BUILT = "built", "Built"
+    DELETED = "deleted", "Deleted in Plex"  # not made again until somebody asks for it
 
 
 class PlexCollection(models.Model):
@@ -256,7 +284,12 @@ class PlexCollection(models.Model):
     section = models.ForeignKey(PlexSection, on_delete=models.CASCADE, related_name="built")
     title = models.CharField(max_length=200)
     query = models.CharField(max_length=2000)
+    state = models.CharField(
+        max_length=8, choices=PlexCollectionState, default=PlexCollectionState.ABSENT
+    )
     rating_key = models.CharField(max_length=20, default="", blank=True)
+    # Lease token of the operation that builds it; counts while that operation runs.
+    builder = models.CharField(max_length=32, default="", blank=True)
     is_kept_in_step = models.BooleanField(default=False)
     item_count = models.BigIntegerField(default=0)
     synced_at = models.DateTimeField(null=True, blank=True)
@@ -267,6 +300,10 @@ class PlexCollection(models.Model):
         ordering = ["title", "id"]
         constraints = [
             models.UniqueConstraint(name="plex_collection_once", fields=["section", "title"]),
+            models.CheckConstraint(
+                name="plex_collection_state_valid",
+                condition=Q(state__in=PlexCollectionState.values),
+            ),
         ]
 
     def __str__(self) -> str:
