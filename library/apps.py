@@ -105,13 +105,13 @@ def _plex_panel(request: "HttpRequest", file: "Model") -> "FilmPanel | None":
 
 
 def _run_plex_edit(context: "OperationContext") -> None:
-    from library.plex.edits import run_edit
+    from library.plex.edit_steps import run_edit
 
     run_edit(context)
 
 
 def _run_plex_edit_undo(context: "OperationContext") -> None:
-    from library.plex.edits import run_undo
+    from library.plex.edit_steps import run_undo
 
     run_undo(context)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Count
 
-from library.models import PlexEdit
+from library.models import PlexEdit, PlexEditState
 from library.plex.edits import items_of
 from library.plex.item_values import FIELDS, TAGS, WORDS, ItemValues, changed, values_of
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from library.plex.item_values import ItemChange
 
 SHOWN_ITEMS: Final = 50
-STATE_WORDS: Final = {
-    "planned": ("wait", "Waits"), "sent": ("run", "Sent"), "verified": ("ok", "Done"),
-    "differs": ("bad", "Differs"), "failed": ("bad", "Failed"), "undone": ("skip", "Undone"),
+_KINDS: Final = {
+    PlexEditState.PLANNED: "wait", PlexEditState.SENT: "run", PlexEditState.VERIFIED: "ok",
+    PlexEditState.DIFFERS: "bad", PlexEditState.FAILED: "bad", PlexEditState.UNDONE: "skip",
 }  # fmt: skip
+STATE_WORDS: Final = {state.value: (kind, str(state.label)) for state, kind in _KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)

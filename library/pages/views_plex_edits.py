@@ -117,6 +117,8 @@ def plex_edit_batch(request: HtmxHttpRequest, batch_id: int) -> HttpResponse:
         "counts": state_counts([batch])[batch.pk],
         "items": batch_rows(rows[:SHOWN_ROWS]),
         "more": max(0, rows.count() - SHOWN_ROWS),
+        "may_go_on": not edits.why_no_rest(batch),
+        "is_partly_undone": edits.is_partly_undone(batch),
         "operation": operation
         and operation_context(operation, may_cancel=request.user.is_operator),
     }

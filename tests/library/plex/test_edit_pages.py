@@ -101,6 +101,38 @@ def test_more_edits_cost_no_more_statements(
     assert counts == [[], [("Done", 1), ("Failed", 2)], [("Done", 1)]]
 
 
+def test_a_batch_that_was_undone_offers_no_way_on(
+    page: Client, plex: PlexStandIn, section: PlexSection
+) -> None:
+    plex.fail("PUT /library/sections/", status=500)
+    page.post(url("plex_edit_apply"), chosen(year="1999"))
+    run_waiting()
+    batch = PlexEditBatch.objects.get()
+    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    assert "It stopped on the way" in shown and "Go on" in shown
+    page.post(url("plex_edit_undo", batch.pk))
+    run_waiting()
+    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    assert "stopped on the way" not in shown and "Go on" not in shown
+    refused = page.post(url("plex_edit_rest", batch.pk), follow=True).content.decode()
+    assert "It was undone; edit the films anew instead." in refused
+    assert not Operation.objects.filter(status="queued").exists()
+
+
+def test_a_batch_that_is_undone_in_part_offers_to_undo_the_rest(
+    page: Client, plex: PlexStandIn, section: PlexSection
+) -> None:
+    page.post(url("plex_edit_apply"), chosen(title="{title} x"))
+    run_waiting()
+    plex.fail("PUT /library/sections/", status=400)
+    batch = PlexEditBatch.objects.get()
+    page.post(url("plex_edit_undo", batch.pk))
+    run_waiting()
+    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    assert "It is undone in part" in shown and "refused the request" in shown
+    assert url("plex_edit_undo", batch.pk) in shown and "Go on" not in shown
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

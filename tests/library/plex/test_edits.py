@@ -198,6 +198,69 @@ def test_undo_puts_everything_back_and_keeps_what_others_did_meanwhile(
         start_undo(batch, actor=operator)
 
 
+@pytest.mark.parametrize("how", ["refused", "gone", "not taken"])
+def test_an_undo_that_plex_refuses_is_tried_again(
+    how: str, plex: PlexStandIn, films: Section, section: PlexSection, operator: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    batch = edit(operator, year=1950)
+    item = plex.world.find("Film 3")
+    if how == "refused":
+        plex.fail(f"id={item.rating_key}", times=0, status=400)
+    elif how == "gone":
+        del films.items[item.rating_key]
+    else:
+        send = PlexWriter.edit_items
+
+        def send_others(self: PlexWriter, key: str, kind: int, ids: list[str], *rest: Any) -> None:
+            if ids != [item.rating_key]:
+                send(self, key, kind, ids, *rest)
+
+        monkeypatch.setattr(PlexWriter, "edit_items", send_others)
+    start_undo(batch, actor=operator)
+    operation = finish(batch)
+    assert (operation.status, operation.message.startswith("1 of 6 items are not undone")) == (
+        "failed", True,
+    )  # fmt: skip
+    batch.refresh_from_db()
+    row = batch.edits.get(item_title="Film 3")
+    assert (batch.undone_at, row.state, bool(row.error)) == (None, "verified", True)
+    with pytest.raises(EditProblem, match="undone in part"):
+        start_rest(batch, actor=operator)
+
+    plex.faults.clear()
+    monkeypatch.undo()
+    films.items[item.rating_key] = item
+    start_undo(batch, actor=operator)
+    assert finish(batch).status == "completed"
+    batch.refresh_from_db()
+    row.refresh_from_db()
+    assert (batch.undone_at is None, states(batch), row.error) == (False, {"undone"}, "")
+    assert item.own()["year"] == 1993
+
+
+def test_a_batch_that_was_undone_on_its_way_does_not_go_on(
+    plex: PlexStandIn, section: PlexSection, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any) -> None:
+        raise PlexProblem("network", "The line is dead.")
+
+    monkeypatch.setattr(PlexWriter, "edit_items", refuse)
+    (batch,) = start_edit(
+        selection=everything(), change=ItemChange(title="{title} x"), actor=operator
+    )
+    finish(batch)
+    monkeypatch.undo()
+    start_undo(batch, actor=operator)
+    with pytest.raises(EditProblem, match="being undone"):
+        start_rest(batch, actor=operator)
+    assert finish(batch).status == "completed"
+    batch.refresh_from_db()
+    with pytest.raises(EditProblem, match="was undone"):
+        start_rest(batch, actor=operator)
+    assert active_operation(batch) is None
+
+
 # ------------------------------------------------------------------------- batches
 
 
@@ -293,7 +356,7 @@ def test_a_batch_stopped_while_it_was_journalled_leaves_nobody_out(
     plex: PlexStandIn, films: Section, section: PlexSection, operator: User,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("library.plex.edits.BATCH_IDS", 2)
+    monkeypatch.setattr("library.plex.edit_steps.BATCH_IDS", 2)
     (batch,) = start_edit(
         selection=everything(), change=ItemChange(title="{title} x"), actor=operator
     )
@@ -330,15 +393,15 @@ def test_an_item_that_is_gone_fails_and_the_others_go_on(
     films: Section, section: PlexSection, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (batch,) = start_edit(selection=everything(), change=ItemChange(year=1999), actor=operator)
-    from library.plex import edits
+    from library.plex import edit_steps
 
-    journal = edits._journal
+    journal = edit_steps._journal
 
     def journal_and_lose(work: Any) -> None:
         journal(work)
         _drop(films)
 
-    monkeypatch.setattr(edits, "_journal", journal_and_lose)
+    monkeypatch.setattr(edit_steps, "_journal", journal_and_lose)
     finish(batch)
     assert dict(batch.edits.values_list("item_title", "state"))["Film 0"] == "failed"
     assert batch.edits.filter(state="verified").count() == 5
