@@ -117,7 +117,7 @@ def _run_plex_edit_undo(context: "OperationContext") -> None:
 
 
 def _run_plex_collections(context: "OperationContext") -> None:
-    from library.plex.collections import run_build
+    from library.plex.collection_steps import run_build
 
     run_build(context)
 

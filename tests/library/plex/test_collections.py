@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from library.models import MediaFile, PlexCollection, PlexPart
-from library.plex.client import PlexProblem
+from library.plex.client import PlexClient, PlexProblem
 from library.plex.collections import (
     CollectionProblem,
     after_library_change,
@@ -151,6 +152,134 @@ def test_one_that_was_made_but_not_noted_is_known_again(
     else:
         assert (row.rating_key, "of that name already" in row.error) == ("", True)
     assert len([one for one in films.of_type("collection") if one.title == "Large"]) == 1
+
+
+def test_two_operations_make_one_collection(
+    films: Section, section: PlexSection, operator: User, plex: PlexStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Somebody asks for it while it is being made to keep it in step."""
+    monkeypatch.setattr("library.plex.collection_steps.BUSY_WAIT_S", 0.01)
+    row = make_collection(
+        section=section, title="Large", query="size_min=25GB", is_kept_in_step=True, actor=operator
+    )
+    Operation.objects.all().delete()
+    create = PlexWriter.create_collection
+    by_hand: list[Operation] = []
+
+    def create_meanwhile(self: PlexWriter, *args: Any) -> str:
+        monkeypatch.setattr(PlexWriter, "create_collection", create)
+        by_hand.append(run_operation_here(start_build(row, actor=operator)))
+        return create(self, *args)
+
+    monkeypatch.setattr(PlexWriter, "create_collection", create_meanwhile)
+    after_library_change(0)
+    run_waiting()
+    assert len(plex.calls("/library/collections", "POST")) == 1
+    assert (by_hand[0].status, "just now" in by_hand[0].message) == ("failed", True)
+    row.refresh_from_db()
+    assert (row.error, row.item_count, row.builder) == ("", 2, "")
+    assert len(members(films)) == 2
+
+
+def test_what_is_asked_for_is_left_to_the_operation_that_was_asked(
+    section: PlexSection, operator: User, plex: PlexStandIn
+) -> None:
+    row = make(section, operator, is_kept_in_step=True)
+    start_build(row, actor=operator)
+    asked = Operation.objects.get(status="queued")
+    MediaFile.objects.filter(title="Film 0").update(size_bytes=30 * 10**9)
+    after_library_change(0)
+    kept = Operation.objects.filter(status="queued").exclude(pk=asked.pk).get()
+    assert run_operation_here(kept).result == {"added": 0, "removed": 0}
+    assert run_operation_here(asked).result == {"added": 1, "removed": 0}
+
+
+def test_one_built_by_hand_meanwhile_is_no_stranger(
+    films: Section, section: PlexSection, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operation that keeps all in step began before the second one was made."""
+    make(section, operator, title="First", is_kept_in_step=True)
+    second = make_collection(
+        section=section, title="Large", query="size_min=25GB", is_kept_in_step=True, actor=operator
+    )
+    Operation.objects.filter(status="queued").delete()
+    MediaFile.objects.filter(title="Film 0").update(size_bytes=30 * 10**9)
+    add = PlexWriter.add_to_collection
+
+    def build_the_second(self: PlexWriter, *args: Any) -> None:
+        monkeypatch.setattr(PlexWriter, "add_to_collection", add)
+        assert run_operation_here(start_build(second, actor=operator)).status == "completed"
+        add(self, *args)
+
+    monkeypatch.setattr(PlexWriter, "add_to_collection", build_the_second)
+    after_library_change(0)
+    run_waiting()
+    second.refresh_from_db()
+    assert (second.error, second.item_count) == ("", 3)
+    assert members(films) == {"Film 0", "Film 2", "Film 3"}
+
+
+def test_one_left_by_a_dead_operation_is_built_by_the_next(
+    section: PlexSection, operator: User
+) -> None:
+    row = make(section, operator)
+    PlexCollection.objects.update(builder="of-a-process-that-died")
+    MediaFile.objects.filter(title="Film 0").update(size_bytes=30 * 10**9)
+    start_build(row, actor=operator)
+    assert run_waiting()[0].result == {"added": 1, "removed": 0}
+
+
+def test_one_that_plex_refuses_does_not_stop_the_others(
+    films: Section, section: PlexSection, operator: User, plex: PlexStandIn
+) -> None:
+    first = make(section, operator, title="First", is_kept_in_step=True)
+    second = make(section, operator, title="Second", is_kept_in_step=True)
+    MediaFile.objects.filter(title="Film 0").update(size_bytes=30 * 10**9)
+    plex.fail(f"/library/collections/{first.rating_key}", times=0, status=403)
+    after_library_change(0)
+    assert [row.status for row in run_waiting()] == ["completed"]
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert "only to its owner" in first.error
+    assert (second.error, second.item_count) == ("", 3)
+    section.server.refresh_from_db()
+    assert section.server.error == ""
+
+
+def test_a_server_that_ignores_the_paging_is_read_to_its_end(
+    section: PlexSection, operator: User, plex: PlexStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("library.plex.collection_steps.PAGE_ITEMS", 2)
+    monkeypatch.setattr("library.plex.collection_steps.MAX_PAGES", 5)
+    get = PlexClient.get
+
+    def get_all(self: PlexClient, path: str, **how: Any) -> dict[str, Any]:
+        assert len(plex.requests) < 50
+        return get(self, path, **{name: value for name, value in how.items() if name != "headers"})
+
+    monkeypatch.setattr(PlexClient, "get", get_all)
+    row = make(section, operator)
+    assert (row.error, row.item_count) == ("", 2)
+
+
+def test_a_collection_without_end_is_left(
+    section: PlexSection, operator: User, plex: PlexStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = make(section, operator)
+    monkeypatch.setattr("library.plex.collection_steps.PAGE_ITEMS", 1)
+    monkeypatch.setattr("library.plex.collection_steps.MAX_PAGES", 5)
+    get, calls = PlexClient.get, itertools.count(1000)
+
+    def get_more(self: PlexClient, path: str, **how: Any) -> dict[str, Any]:
+        if path.endswith("/children"):
+            return {"Metadata": [{"ratingKey": str(next(calls))}]}
+        return get(self, path, **how)
+
+    monkeypatch.setattr(PlexClient, "get", get_more)
+    start_build(row, actor=operator)
+    assert "does not end" in run_waiting()[0].message
+    assert next(calls) == 1005
 
 
 def test_a_new_name_in_plex_is_taken_over(
