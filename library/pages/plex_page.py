@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Prefetch
 
-from library.models import PathMapping, PlexAccount, PlexSection, PlexServer
+from library.models import (
+    PathMapping,
+    PlexAccount,
+    PlexSection,
+    PlexSectionTrouble,
+    PlexServer,
+)
 from library.plex.looking import LOOK_KIND
-from library.plex.sync_losses import HOW_TO_ACCEPT
+from library.plex.removal import REMOVE_KIND
 from library.plex.sync_operation import SYNC
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operation_fragment import operation_context
@@ -23,6 +29,8 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class SectionRow:
+    """`kind` and `word` as on a ServerCard; "" where only the time of the last sync is shown."""
+
     section: PlexSection
     is_syncing: bool
     may_accept_losses: bool
@@ -84,12 +92,25 @@ def _card(server: PlexServer, syncing: set[Any]) -> ServerCard:
         SectionRow(
             section,
             section.pk in syncing,
-            HOW_TO_ACCEPT in section.error,
+            *section_state(section, is_syncing=section.pk in syncing),
+            section.trouble == PlexSectionTrouble.LOSSES,
             section.library.file_count if section.library else 0,
         )
         for section in server.sections.all()
     ]
     return ServerCard(server, kind, word, rows)
+
+
+def section_state(section: PlexSection, *, is_syncing: bool) -> tuple[str, str]:
+    trouble = section.trouble
+    if is_syncing:
+        return "run", "Syncing"
+    if trouble == PlexSectionTrouble.GONE or (trouble and section.is_enabled):
+        kind = "wait" if trouble == PlexSectionTrouble.SCANNING else "bad"
+        return kind, str(PlexSectionTrouble(trouble).label)
+    if not section.is_enabled:
+        return "skip", "Not synced"
+    return ("", "") if section.synced_at else ("wait", "Waits")
 
 
 def server_state(server: PlexServer) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from library.models import PlexSection, PlexServer
+from library.models import PlexSection, PlexSectionTrouble, PlexServer
 from library.plex.facts import TYPE_OF_SECTION
 
 if TYPE_CHECKING:
@@ -36,13 +36,25 @@ def refresh_sections(server: PlexServer, client: PlexClient) -> dict[str, Sectio
             PlexSection.objects.filter(pk=row.pk).update(**values)
     gone = [row.pk for key, row in rows.items() if key not in told]
     if gone:
-        words = f"{server.name} has no such library any more."
-        PlexSection.objects.filter(pk__in=gone).update(error=words)
+        PlexSection.objects.filter(pk__in=gone).update(
+            trouble=PlexSectionTrouble.GONE, error=no_such_library(server)
+        )
+    back = PlexSection.objects.filter(server=server, key__in=told, trouble=PlexSectionTrouble.GONE)
+    back.update(trouble="", error="")
     return told
 
 
+def no_such_library(server: PlexServer) -> str:
+    return f"{server.name} has no such library any more."
+
+
 def note_contact(server: PlexServer, problem: PlexProblem | None = None) -> None:
-    """Remember how the last contact went. Only a 401 makes a token dead; a fault does not."""
+    """Remember how the last contact went. Only a 401 makes a token dead; a fault does not.
+
+    A server that refuses one thing is well: whoever asked for that says so where it was asked.
+    """
+    if problem is not None and problem.kind == "refused":
+        return
     rows = PlexServer.objects.filter(pk=server.pk)
     if problem is None:
         rows.update(seen_at=timezone.now(), error="", is_token_dead=False)

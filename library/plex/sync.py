@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from library.models import Library, PlexItem, PlexSection
+from library.models import Library, PlexItem, PlexSection, PlexSectionTrouble
 from library.plex.client import BATCH_IDS, PAGE_ITEMS, PlexProblem
 from library.plex.facts import EPISODE, TYPE_OF_SECTION
 from library.plex.finding import PathFinder, link_signature
 from library.plex.linking import link_after_sync
 from library.plex.read_ahead import ReadAhead
-from library.plex.sections import refresh_sections
+from library.plex.sections import no_such_library, refresh_sections
 from library.plex.sync_losses import settle_losses
 from library.plex.sync_writer import SyncWriter
 from library.totals import refresh_totals
@@ -40,13 +40,18 @@ SWEEP_EVERY: Final = timedelta(hours=24)
 CURSOR_LASTS_S: Final = 24 * 3600
 # The server's clock may be another than ours.
 SLACK_S: Final = 6 * 3600
-REFRESH_WAIT_S: Final = 600.0
-REFRESH_POLL_S: Final = 2.0
+# A scan of Plex may last hours, and others want to run: a longer one is left for the next minute.
+REFRESH_WAIT_S: Final = 5.0
+REFRESH_POLL_S: Final = 1.0
 _FAR_FUTURE: Final = 4_102_444_800  # of the year 2100
 
 
 class SyncProblem(Exception):
     """The sync could not be done; the sentence is for people."""
+
+    def __init__(self, text: str, trouble: PlexSectionTrouble) -> None:
+        super().__init__(text)
+        self.trouble = trouble
 
 
 @dataclass(slots=True)
@@ -146,12 +151,14 @@ class SectionSync:
             self.checkpoint()
             facts = refresh_sections(self.section.server, self.client).get(self.section.key)
             if facts is None:
-                raise SyncProblem(f"{self.section.server.name} has no such library any more.")
+                words = no_such_library(self.section.server)
+                raise SyncProblem(words, PlexSectionTrouble.GONE)
             if not facts.is_refreshing:
                 self.section.refresh_from_db()
                 return facts
             if time.monotonic() >= until:
-                raise SyncProblem("Plex is scanning this library; it is synced again later.")
+                words = "Plex is scanning this library; it is synced once that is done."
+                raise SyncProblem(words, PlexSectionTrouble.SCANNING)
             self.report(0, None, message="Plex is scanning this library; waiting")
             time.sleep(REFRESH_POLL_S)
 
@@ -353,7 +360,8 @@ class SectionSync:
                 refresh_totals([section.library_id])
                 Library.objects.filter(pk=section.library_id).update(last_scan_at=timezone.now())
         section.sync_cursor = {}
-        section.listed_until, section.synced_at, section.error = now, timezone.now(), ""
+        section.listed_until, section.synced_at = now, timezone.now()
+        section.trouble = section.error = ""
         summary: dict[str, Any] = {
             "mode": mode,
             **asdict(self.writer.counts),
@@ -365,7 +373,7 @@ class SectionSync:
         section.save(
             update_fields=[
                 "content_changed_at", "scanned_at", "swept_at", "item_count", "sync_cursor",
-                "listed_until", "synced_at", "error", "last_summary", "link_signature",
+                "listed_until", "synced_at", "trouble", "error", "last_summary", "link_signature",
             ]
         )  # fmt: skip
         return summary

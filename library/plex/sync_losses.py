@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from library.plex.sync_writer import SyncWriter
 
 MAX_MISSING_PCT: Final = 30
-# The page of the section knows by this sentence that a person may decide.
-HOW_TO_ACCEPT: Final = "If it is right, accept the losses and sync again."
 GONE_REASON: Final = "Plex does not list it any more."
 
 
@@ -57,7 +55,7 @@ def settle_losses(
         raise LossesRefused(
             f"Plex does not list {len(lost):,} of {known:,} items any more, more than"
             f" {_max_pct(writer)} %. Nothing was marked missing; perhaps a disk of the server is"
-            f" not mounted. {HOW_TO_ACCEPT}"
+            " not mounted. If it is right, accept the losses and sync again."
         )
     for start in range(0, len(lost), 500):
         _mark(writer, lost[start : start + 500])

@@ -6,10 +6,11 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from library.analysis.services import start_analysis
-from library.models import Library, PlexPart, PlexSection
+from library.models import Library, PlexPart, PlexSection, PlexSectionTrouble
 from library.plex.client import PlexProblem, client_for
 from library.plex.linking import tidy_links
 from library.plex.sections import note_contact
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SYNC: Final = "plex_sync"
 CHECK_INTERVAL_S: Final = 60
+WAITS: Final = "waits"  # `mode` in the result of a sync that found Plex scanning
 _WORDS: Final = {
     "added": "new", "changed": "changed", "followed": "made anew by Plex", "missing": "gone",
     "plays": "with other plays", "linked_later": "found in folder libraries",
@@ -52,18 +54,21 @@ def start_sync(
     """Queue a sync of one section; the one that waits or runs already when there is one.
 
     `is_full` reads all details again. `accept_losses`: a person says that what is gone is right.
-    One that waits takes them over. Raises SyncBusy when one without them runs already.
+    One that waits takes them over, and so does the next after one that found Plex scanning. Raises
+    SyncBusy when one without them runs already.
     """
-    args = {"section": section.pk, "is_full": is_full, "accept_losses": accept_losses}
+    asked = {"is_full": is_full, "accept_losses": accept_losses}
+    before = _last_sync(section)
+    left = before.args if before is not None and _found_scanning(before) else {}
     operation = start_operation(
         kind=SYNC,
         title=f"Sync {section.title} of {section.server.name}",
-        args=args,
+        args={"section": section.pk, **{n: asked[n] or left.get(n, False) for n in asked}},
         lock_key=_lock_key(section),
         unit="items",
         actor=actor,
     )
-    asked = {name: True for name in ("is_full", "accept_losses") if args[name]}
+    asked = {name: True for name in asked if asked[name]}
     if not all(operation.args.get(name) for name in asked):
         operation.args = {**operation.args, **asked}
         waiting = Operation.objects.filter(pk=operation.pk, status=OperationStatus.QUEUED)
@@ -91,6 +96,14 @@ def active_sync(section: PlexSection) -> Operation | None:
     return Operation.objects.filter(lock_key=_lock_key(section), status__in=active).first()
 
 
+def _last_sync(section: PlexSection) -> Operation | None:
+    return Operation.objects.filter(kind=SYNC, lock_key=_lock_key(section)).order_by("-id").first()
+
+
+def _found_scanning(sync: Operation) -> bool:
+    return bool(sync.result.get("mode") == WAITS)
+
+
 def _lock_key(section: PlexSection) -> str:
     return f"{SYNC}:{section.pk}"
 
@@ -105,6 +118,8 @@ def run_sync(context: OperationContext) -> None:
         raise OperationProblem(f"{section.title} of {section.server.name} is switched off.")
     summary = _synced(section, context)
     context.set_result(summary)
+    if summary["mode"] == WAITS:
+        return
     if section.server.analyses_after_sync and any(summary[key] for key in _WORDS):
         _analyse(section)
     total = section.item_count
@@ -126,9 +141,17 @@ def _synced(section: PlexSection, context: OperationContext) -> dict[str, Any]:
             )
     except PlexProblem as problem:
         note_contact(section.server, problem)
-        raise _failed(section, problem.text) from problem
-    except (SyncProblem, LossesRefused) as problem:
-        raise _failed(section, str(problem)) from problem
+        _note(section, PlexSectionTrouble.FAILED, problem.text)
+        raise OperationProblem(problem.text) from problem
+    except LossesRefused as problem:
+        _note(section, PlexSectionTrouble.LOSSES, str(problem))
+        raise OperationProblem(str(problem)) from problem
+    except SyncProblem as problem:
+        _note(section, problem.trouble, str(problem))
+        if problem.trouble != PlexSectionTrouble.SCANNING:
+            raise OperationProblem(str(problem)) from problem
+        context.report(0, None, message=str(problem))
+        summary = {"mode": WAITS}
     note_contact(section.server)
     return summary
 
@@ -140,9 +163,8 @@ def _analyse(section: PlexSection) -> None:
         start_analysis(library, trigger="sync")
 
 
-def _failed(section: PlexSection, words: str) -> OperationProblem:
-    PlexSection.objects.filter(pk=section.pk).update(error=words[:500])
-    return OperationProblem(words)
+def _note(section: PlexSection, trouble: PlexSectionTrouble, words: str) -> None:
+    PlexSection.objects.filter(pk=section.pk).update(trouble=trouble, error=words[:500])
 
 
 def sync_in_words(summary: dict[str, Any], items: int) -> str:
@@ -157,22 +179,28 @@ def sync_in_words(summary: dict[str, Any], items: int) -> str:
 def due_sections(now: datetime) -> list[PlexSection]:
     """Enabled sections whose next sync is due and that are not being synced.
 
-    A dead token is not tried again; a person signs in first.
+    A dead token is not tried again; a person signs in first. What found Plex scanning is tried
+    again each minute, also where syncs are by hand only.
     """
     rows = PlexSection.objects.filter(
+        Q(server__sync_interval_s__gt=0) | Q(trouble=PlexSectionTrouble.SCANNING),
         is_enabled=True, server__is_enabled=True, server__is_token_dead=False,
-        server__sync_interval_s__gt=0,
     ).select_related("server")  # fmt: skip
     return [row for row in rows if _is_due(row, now) and active_sync(row) is None]
 
 
 def _is_due(section: PlexSection, now: datetime) -> bool:
-    last = Operation.objects.filter(kind=SYNC, lock_key=_lock_key(section)).order_by("-id").first()
+    last = _last_sync(section)
+    interval_s = section.server.sync_interval_s
+    if last is not None and _found_scanning(last):
+        interval_s = CHECK_INTERVAL_S
+    if not interval_s:
+        return False
     moments = [moment for moment in (section.synced_at, last and last.finished_at) if moment]
     if not moments:
         return True
     since = now - max(moments)
-    return since < timedelta(0) or since >= timedelta(seconds=section.server.sync_interval_s)
+    return since < timedelta(0) or since >= timedelta(seconds=interval_s)
 
 
 def start_due_syncs() -> None:

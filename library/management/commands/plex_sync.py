@@ -58,7 +58,7 @@ class Command(BaseCommand):
     def _sync(
         self, section: PlexSection, display: ScanDisplay, options: dict[str, Any]
     ) -> dict[str, Any]:
-        from library.plex.sync_operation import SyncBusy, start_sync
+        from library.plex.sync_operation import WAITS, SyncBusy, start_sync
         from mediaflow.base.models import OperationStatus
         from mediaflow.base.operations import run_operation_here
 
@@ -71,6 +71,7 @@ class Command(BaseCommand):
         operation = run_operation_here(operation, on_progress=display.show)
         display.end()
         is_done = operation.status == OperationStatus.COMPLETED
+        is_done = is_done and operation.result.get("mode") != WAITS
         section.refresh_from_db(fields=["item_count"])
         message = operation.message or f"The sync was {operation.status}."
         return {**self._told(section, message, is_done=is_done), **operation.result}

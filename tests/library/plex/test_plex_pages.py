@@ -15,7 +15,6 @@ from library.plex import mapping_test
 from library.plex.looking import LOOK_KIND
 from library.plex.mapping import MappingTable
 from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, look_for
-from library.plex.sync_losses import HOW_TO_ACCEPT
 from library.plex.sync_operation import SYNC
 from mediaflow.base.encryption import encrypt_secret
 from mediaflow.base.models import AuditEvent, Operation, OperationStatus
@@ -324,13 +323,33 @@ def test_what_is_accepted_counts_for_the_sync_that_waits_and_not_for_one_that_ru
 def test_an_admin_is_offered_to_accept_losses_where_a_sync_asks_for_it(
     admin: Client, client_for: Callable[[User], Client], operator: User, server: PlexServer
 ) -> None:
-    section = a_section(server, is_enabled=True, error=f"Too much is gone. {HOW_TO_ACCEPT}")
+    section = a_section(server, is_enabled=True, trouble="losses", error="Too much is gone.")
     offer = "Accept the losses and sync"
     page = reverse("library:plex")
     assert offer in text_of(admin.get(page))
     assert offer not in text_of(client_for(operator).get(page))
-    PlexSection.objects.filter(pk=section.pk).update(error="No answer.")
+    PlexSection.objects.filter(pk=section.pk).update(trouble="failed")
     assert offer not in text_of(admin.get(page))
+
+
+@pytest.mark.parametrize(
+    ("values", "word", "hint"),
+    [
+        ({"is_enabled": True, "trouble": "scanning", "error": "Plex scans."}, "Waits", True),
+        ({"is_enabled": True, "trouble": "failed", "error": "Cut."}, "Failed", True),
+        ({"trouble": "failed", "error": "Cut."}, "Not synced", False),
+        ({"trouble": "gone", "error": "No such library."}, "Not in Plex", True),
+        ({"is_enabled": True}, "Waits", False),
+    ],
+)
+def test_a_library_says_how_it_stands(
+    admin: Client, server: PlexServer, values: dict[str, Any], word: str, hint: bool
+) -> None:
+    a_section(server, **values)
+    shown = text_of(admin.get(reverse("library:plex")))
+    assert word in shown
+    assert (values.get("error", "Cut.") in shown) == hint
+    assert ("Failed" in shown) == (word == "Failed")
 
 
 # ------------------------------------------------------------------ folders

@@ -66,6 +66,18 @@ def test_what_has_to_wait_for_a_sync_that_runs_is_said(section: PlexSection) -> 
     assert "A sync of Movies runs already" in out.getvalue()
 
 
+def test_a_library_that_plex_scans_is_no_success(
+    plex: PlexStandIn, section: PlexSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("library.plex.sync.REFRESH_WAIT_S", 0.0)
+    plex.world.sections[section.key].refreshing = True
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("plex_sync", stdout=out)
+    assert ended.value.code == 1
+    assert "Plex is scanning this library" in out.getvalue()
+
+
 def test_a_library_that_is_not_there_is_named(section: PlexSection) -> None:
     with pytest.raises(CommandError, match=r"'Cinema'.*Stand-in/Movies") as problem:
         run("--section", "Cinema")

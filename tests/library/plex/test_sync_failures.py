@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from library.models import MediaFile, PlexItem, PlexPart, PlexServer
-from library.plex.client import PlexProblem
+from library.plex.client import PlexProblem, client_for
+from library.plex.sections import refresh_sections
 from library.plex.sync import SyncProblem
 from library.plex.sync_losses import LossesRefused
-from library.plex.sync_operation import start_sync
-from mediaflow.base.models import OperationStatus
+from library.plex.sync_operation import due_sections, start_due_syncs, start_sync
+from mediaflow.base.models import AuditEvent, Operation, OperationStatus
 from mediaflow.base.operations import OperationHandedBack, run_operation_here
 from tests.library.plex.rows import make_section, sync
 from tests.plex_stand_in.fixture import plex as plex
@@ -226,6 +231,51 @@ def test_a_section_that_is_scanned_for_ever_is_left_for_later(
     assert PlexItem.objects.count() == 0
 
 
+def test_a_scan_of_plex_holds_a_sync_for_seconds_only(
+    films: Section, section: PlexSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    clock = SimpleNamespace(time=time.time, monotonic=lambda: passed, sleep=sleep)
+    monkeypatch.setattr("library.plex.sync.time", clock)
+    films.refreshing = True
+    with pytest.raises(SyncProblem, match="scanning this library"):
+        sync(section)
+    assert passed <= 10
+
+
+def test_a_sync_that_found_plex_scanning_is_due_again_in_a_minute_as_it_was_asked_for(
+    films: Section, section: PlexSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("library.plex.sync.REFRESH_WAIT_S", 0.0)
+    PlexServer.objects.update(sync_interval_s=0)  # only by hand
+    films.refreshing = True
+    asked = start_sync(section=section, is_full=True, accept_losses=True)
+    operation = run_operation_here(asked)
+    section.refresh_from_db()
+    assert (operation.status, section.trouble) == ("completed", "scanning")
+    assert "is scanning" in operation.message and "is scanning" in section.error
+    assert contact() == (False, "")
+    assert due_sections(timezone.now()) == []
+    assert due_sections(timezone.now() + timedelta(seconds=61)) == [section]
+
+    Operation.objects.update(finished_at=timezone.now() - timedelta(seconds=61))
+    start_due_syncs()
+    again = Operation.objects.get(status="queued")
+    assert again.args == asked.args
+    assert start_sync(section=section).pk == again.pk
+    assert AuditEvent.objects.filter(action="plex.accept_losses").count() == 1
+    films.refreshing = False
+    assert run_operation_here(again).result["mode"] == "sweep"
+    section.refresh_from_db()
+    assert (section.trouble, section.error) == ("", "")
+    assert due_sections(timezone.now() + timedelta(days=1)) == []
+
+
 def test_too_much_gone_at_once_is_refused_until_a_person_accepts_it(
     plex: PlexStandIn, films: Section, section: PlexSection
 ) -> None:
@@ -285,6 +335,44 @@ def test_a_section_that_the_server_lost_says_so(
     with pytest.raises(SyncProblem, match="no such library"):
         sync(section)
     assert not PlexItem.objects.exclude(missing_since=None).exists()
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_a_library_that_comes_back_is_well_again(
+    plex: PlexStandIn, films: Section, section: PlexSection, is_enabled: bool
+) -> None:
+    section.is_enabled = is_enabled
+    section.save()
+    plex.world.sections.clear()
+    look(section)
+    assert (section.trouble, "no such library" in section.error) == ("gone", True)
+    plex.world.sections[films.key] = films
+    look(section)
+    assert (section.trouble, section.error) == ("", "")
+
+
+def look(section: PlexSection) -> None:
+    with client_for(section.server) as client:
+        refresh_sections(section.server, client)
+    section.refresh_from_db()
+
+
+def test_an_error_of_its_own_outlasts_a_look(section: PlexSection) -> None:
+    section.trouble, section.error = "failed", "Cut."
+    section.save()
+    look(section)
+    assert (section.trouble, section.error) == ("failed", "Cut.")
+
+
+def test_a_server_that_refuses_one_thing_still_answers(
+    plex: PlexStandIn, section: PlexSection
+) -> None:
+    plex.fail("/library/sections/1/all", times=0, status=403)
+    operation = run_operation_here(start_sync(section=section))
+    section.refresh_from_db()
+    assert "only to its owner" in operation.message
+    assert (section.trouble, section.error) == ("failed", operation.message)
+    assert contact() == (False, "")
 
 
 def test_two_asks_for_a_sync_are_one(section: PlexSection) -> None:
