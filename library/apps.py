@@ -45,6 +45,7 @@ class LibraryConfig(AppConfig):
         register_operation("plex_look", _run_plex_look)
         register_operation("plex_mapping_test", _run_plex_mapping_test)
         register_operation("plex_sync", _run_plex_sync)
+        register_operation("plex_server_remove", _run_plex_server_remove)
         register_hook("periodic_tasks", periodic_tasks)
         register_hook("periodic_tasks", _webhook_tasks)
         register_hook("film_panels", _plex_panel)
@@ -84,6 +85,12 @@ def _run_plex_sync(context: "OperationContext") -> None:
     from library.plex.sync_operation import run_sync
 
     run_sync(context)
+
+
+def _run_plex_server_remove(context: "OperationContext") -> None:
+    from library.plex.removal import run_removal
+
+    run_removal(context)
 
 
 def _plex_tasks() -> "Iterable[PeriodicTask]":

@@ -33,6 +33,8 @@ class SectionRow:
 
     section: PlexSection
     is_syncing: bool
+    kind: str
+    word: str
     may_accept_losses: bool
     unmatched: int  # files that nobody here can reach
 
@@ -64,9 +66,9 @@ class PlexPage:
 
 
 def read_plex_page(user: User) -> PlexPage:
-    running = list(
-        Operation.objects.filter(kind__in=(LOOK_KIND, SYNC), status__in=_ACTIVE).order_by("id")
-    )
+    kinds = (LOOK_KIND, SYNC, REMOVE_KIND)
+    running = list(Operation.objects.filter(kind__in=kinds, status__in=_ACTIVE).order_by("id"))
+    going = {row.args.get("server") for row in running if row.kind == REMOVE_KIND}
     syncing = {row.args.get("section") for row in running if row.kind == SYNC}
     sections = PlexSection.objects.select_related("library")
     servers = PlexServer.objects.select_related("account").prefetch_related(
@@ -74,7 +76,7 @@ def read_plex_page(user: User) -> PlexPage:
     )
     return PlexPage(
         accounts=list(PlexAccount.objects.order_by("username")),
-        servers=[_card(server, syncing) for server in servers],
+        servers=[_card(server, syncing, is_going=server.pk in going) for server in servers],
         operations=[_operation(row, may_cancel=user.is_operator) for row in running[:_SHOWN]],
         has_mappings=PathMapping.objects.filter(arr_server=None).exists(),
     )
@@ -86,8 +88,8 @@ def _operation(row: Operation, *, may_cancel: bool) -> dict[str, Any]:
     return {**operation_context(row, may_cancel=may_cancel), "url": ""}
 
 
-def _card(server: PlexServer, syncing: set[Any]) -> ServerCard:
-    kind, word = server_state(server)
+def _card(server: PlexServer, syncing: set[Any], *, is_going: bool) -> ServerCard:
+    kind, word = ("run", "Being removed") if is_going else server_state(server)
     rows = [
         SectionRow(
             section,

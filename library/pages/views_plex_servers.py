@@ -17,11 +17,11 @@ from library.pages.views_plex import ask
 from library.plex.by_hand import TypedProblem, add_server
 from library.plex.choices import (
     add_section_folder,
-    remove_server,
     save_server_settings,
     set_section_enabled,
 )
 from library.plex.looking import look_at_server
+from library.plex.removal import start_removal
 from library.plex.sign_in import is_short_lived
 from library.plex.sync_operation import SyncBusy, start_sync
 from library.services import LibraryProblem
@@ -102,11 +102,11 @@ def server_remove(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
     server = get_object_or_404(PlexServer, pk=server_id)
     if request.method == "POST":
         try:
-            remove_server(server, actor=request.user)
+            start_removal(server, actor=request.user)
         except LibraryProblem as problem:
             messages.error(request, problem.text)
         else:
-            messages.success(request, f"{server.name} is removed; at Plex nothing changed.")
+            messages.success(request, f"{server.name} is being removed; at Plex nothing changes.")
         return redirect("library:plex")
     return ask(
         request,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from library.models import FileState, Library, MediaFile, PlexSection
 from library.plex.by_hand import set_address
-from library.plex.linking import unlink_server
 from library.plex.looking import look_at_server
 from library.plex.mapping import MappingTable
 from library.services import LibraryProblem, add_folder_library, start_scan
@@ -17,7 +15,7 @@ from mediaflow.base.patience import answer_within
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from library.models import PlexServer
+    from library.models import Library, PlexSection, PlexServer
     from mediaflow.accounts.models import User
 
 FOLDER_ANSWERS_S: Final = 5.0
@@ -61,23 +59,6 @@ def save_server_settings(
     record_audit("plex.server_settings", actor=actor, subject=server.name, detail=names)
     if server.is_enabled and (is_new_way or "is_enabled" in changed):
         look_at_server(server, actor=actor)
-
-
-def remove_server(server: PlexServer, *, actor: User | None = None) -> None:
-    """Forget a server, its libraries and the films that only it knew. Nothing at Plex changes.
-
-    Raises LibraryProblem while a job owns one of them.
-    """
-    own = PlexSection.objects.filter(server=server).exclude(library=None)
-    libraries = list(own.values_list("library_id", flat=True))
-    busy = MediaFile.objects.filter(
-        library_id__in=libraries, state__in=(FileState.PROCESSING, FileState.QUEUED)
-    )
-    if busy.exists():
-        raise LibraryProblem("", f"A film of {server.name} is in the queue; cancel its job first.")
-    record_audit("plex.server_remove", actor=actor, subject=server.name, detail=server.url)
-    unlink_server(server)  # plays and links of our files, and the films that only it knew
-    server.delete()
 
 
 def add_section_folder(

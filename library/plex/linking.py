@@ -33,8 +33,6 @@ from library.totals import refresh_totals
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from library.models import PlexServer
-
 log = logging.getLogger(__name__)
 _CHUNK: Final = 1_000
 _BUSY: Final = (FileState.QUEUED, FileState.PROCESSING)
@@ -173,12 +171,6 @@ def unlink_section(section: PlexSection) -> None:
         library=None, content_changed_at=0, scanned_at=0, swept_at=None, sync_cursor={},
         link_signature="",
     )  # fmt: skip
-
-
-def unlink_server(server: PlexServer) -> None:
-    """The same for all sections of a server: before it is removed or switched off."""
-    for section in PlexSection.objects.filter(server=server).select_related("library"):
-        unlink_section(section)
 
 
 def _drop_library(library: Library | None) -> None:

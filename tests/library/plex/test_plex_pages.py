@@ -258,6 +258,7 @@ def test_a_server_is_removed_with_what_only_it_knew(admin: Client, server: PlexS
     assert "Remove Home?" in text_of(admin.get(url))
 
     admin.post(url)
+    run_operation_here(Operation.objects.get())
 
     assert not PlexServer.objects.exists()
     assert list(Library.objects.all()) == [folder]
