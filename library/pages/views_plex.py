@@ -18,6 +18,7 @@ from library.plex import plex_tv
 from library.plex.client import PlexProblem
 from library.plex.looking import look_at_account
 from library.plex.sign_in import (
+    SignInDone,
     SignInOver,
     begin_sign_in,
     own_pin,
@@ -58,9 +59,11 @@ def sign_in_page(request: HtmxHttpRequest, nonce: str) -> HttpResponse:
     """Also where Plex sends the browser back to. It changes nothing: the page itself polls."""
     try:
         context = _waiting(request, own_pin(request.user, nonce))
-    except SignInOver as over:
-        if PlexAccount.objects.exclude(token_encrypted="").exists() and "done" in over.text:
+    except SignInDone as done:
+        if PlexAccount.objects.exclude(token_encrypted="").exists():
             return redirect("library:plex")
+        context = {"over": done.text}
+    except SignInOver as over:
         context = {"over": over.text}
     return render(request, "library/plex/sign_in.html", context)
 

@@ -39,6 +39,10 @@ class SignInOver(Exception):
         self.text = text
 
 
+class SignInDone(SignInOver):
+    """The PIN was used: the account is signed in."""
+
+
 def begin_sign_in(user: User) -> PlexPin:
     """Raises PlexProblem when plex.tv gives no PIN."""
     pin = plex_tv.new_pin()
@@ -58,7 +62,7 @@ def own_pin(user: User, nonce: str) -> PlexPin:
     if pin is None:
         raise SignInOver("This sign-in was begun by somebody else, or is a day old.")
     if pin.used_at is not None:
-        raise SignInOver("This sign-in is done.")
+        raise SignInDone("This sign-in is done.")
     if pin.expires_at <= timezone.now():
         raise SignInOver("This sign-in took too long; Plex has forgotten it.")
     return pin
