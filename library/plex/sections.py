@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.utils import timezone
 
 from library.models import PlexSection, PlexServer
+from library.plex.client import PlexProblem
 from library.plex.facts import TYPE_OF_SECTION
 
 if TYPE_CHECKING:
-    from library.plex.client import PlexClient, PlexProblem
+    from library.plex.client import PlexClient
     from library.plex.facts import SectionFacts
 
 
@@ -21,6 +23,14 @@ def refresh_sections(server: PlexServer, client: PlexClient) -> dict[str, Sectio
     Raises PlexProblem.
     """
     told = {facts.key: facts for facts in client.sections() if facts.type in TYPE_OF_SECTION}
+    with transaction.atomic():
+        if not PlexServer.objects.select_for_update().filter(pk=server.pk).exists():
+            raise PlexProblem("refused", f"{server.name} was removed meanwhile.")
+        _save_sections(server, told)
+    return told
+
+
+def _save_sections(server: PlexServer, told: dict[str, SectionFacts]) -> None:
     rows = {row.key: row for row in PlexSection.objects.filter(server=server)}
     for key, facts in told.items():
         row = rows.get(key)
@@ -38,12 +48,14 @@ def refresh_sections(server: PlexServer, client: PlexClient) -> dict[str, Sectio
     if gone:
         words = f"{server.name} has no such library any more."
         PlexSection.objects.filter(pk__in=gone).update(error=words)
-    return told
 
 
 def note_contact(server: PlexServer, problem: PlexProblem | None = None) -> None:
-    """Remember how the last contact went. Only a 401 makes a token dead; a fault does not."""
-    rows = PlexServer.objects.filter(pk=server.pk)
+    """Remember how the last contact went. Only a 401 makes a token dead; a fault does not.
+
+    It says nothing about a token that the server got meanwhile, and undoes no sign-out.
+    """
+    rows = PlexServer.objects.filter(pk=server.pk, token_encrypted=server.token_encrypted)
     if problem is None:
         rows.update(seen_at=timezone.now(), error="", is_token_dead=False)
     elif problem.kind == "auth":
