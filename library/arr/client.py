@@ -24,7 +24,7 @@ _COMMANDS: Final = {
 
 
 class ArrProblem(Exception):
-    """A call that did not do what it should. `kind`: network, key, address or answer.
+    """A call that did not do what it should. `kind`: network, key, address, answer or changed.
 
     `text` is a sentence for people and holds no secret.
     """
@@ -89,7 +89,8 @@ class ArrClient:
             raise ArrProblem("answer", f"What answers at this address is not {self._name}.")
         status = ArrStatus(str(answer["appName"])[:40], str(answer.get("version", ""))[:40])
         if status.app_name != self._name:
-            text = f"What answers at this address is {status.app_name}, not {self._name}."
+            found = f"{status.app_name}, not {self._name}"
+            text = f"What answers at this address is {found}; change program or address."
             raise ArrProblem("answer", text)
         return status
 
@@ -136,7 +137,10 @@ class ArrClient:
             kind = "address" if problem.kind == "address" else "network"
             raise ArrProblem(kind, problem.text) from problem
         if reply.status in (401, 403):
-            raise ArrProblem("key", f"{self._name} does not accept the API key.")
+            raise ArrProblem(
+                "key",
+                f"{self._name} does not accept the API key; copy it once more from its settings.",
+            )
         if reply.status == 404 or 300 <= reply.status < 400:
             text = f"There is no API of {self._name} at this address; its base path may be missing."
             raise ArrProblem("answer", text)

@@ -97,7 +97,7 @@ class LibraryField(forms.MultipleChoiceField):
         by_text = {name.casefold(): pk for pk, name in rows} | {str(pk): pk for pk, _ in rows}
         for text in texts:
             if text.casefold() not in by_text:
-                raise ValidationError(f"There is no library {text[:60]!r}.")
+                raise ValidationError(f"There is no library {text[:60]!r}; give the name of one.")
         return [by_text[text.casefold()] for text in texts]
 
 
@@ -111,7 +111,7 @@ class TagField(forms.MultipleChoiceField):
         by_name = {name.casefold(): pk for pk, name in Tag.objects.values_list("pk", "name")}
         for text in texts:
             if text.casefold() not in by_name:
-                raise ValidationError(f"There is no tag {text[:60]!r}.")
+                raise ValidationError(f"There is no tag {text[:60]!r}; give the name of one.")
         return [by_name[text.casefold()] for text in dict.fromkeys(texts)]
 
 

@@ -67,5 +67,5 @@ def _scaled(text: str, units: dict[str, int], sentence: str) -> int:
         raise ValueError(sentence)
     value = int(Decimal(match[1].replace(",", ".")) * units[match[2]])
     if value > MAX_BIGINT:
-        raise ValueError(f"That is too large. {sentence}")
+        raise ValueError(f"That is too large; {sentence[0].lower()}{sentence[1:]}")
     return value

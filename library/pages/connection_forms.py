@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from library.models import ArrServer, PlexAccount, Webhook
 from library.webhooks.registration import accounts_with_webhooks
+from mediaflow.base.form_words import PlainWords, clean_name
 from mediaflow.base.outbound import OutboundProblem, check_url
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ARR_KINDS = [("radarr", "Radarr"), ("sonarr", "Sonarr")]
 HOOK_KINDS = [("plex", "Plex"), *ARR_KINDS]
 
 
-class ArrForm(ArrModelForm):
+class ArrForm(PlainWords, ArrModelForm):
     """One Sonarr or Radarr. The key is written, never shown."""
 
     kind = forms.ChoiceField(label="Program", choices=ARR_KINDS)
@@ -58,9 +59,14 @@ class ArrForm(ArrModelForm):
         key = self.fields["api_key"]
         if self.instance.api_key_encrypted:
             key.required = False
-            key.help_text = "One is stored. Leave this empty to keep it."
+            key.help_text = (
+                "Leave this empty to keep the stored one. A new address needs the key typed again."
+            )
         else:
             key.help_text = "In Sonarr or Radarr under Settings, General, Security."
+
+    def clean_name(self) -> str:
+        return clean_name(self.cleaned_data["name"])
 
     def clean_url(self) -> str:
         try:
@@ -75,7 +81,7 @@ class ArrForm(ArrModelForm):
         return key
 
 
-class WebhookForm(WebhookModelForm):
+class WebhookForm(PlainWords, WebhookModelForm):
     """A new webhook: who will call it."""
 
     kind = forms.ChoiceField(label="Who calls it", choices=HOOK_KINDS)
@@ -103,11 +109,10 @@ class WebhookForm(WebhookModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("account") and cleaned.get("kind") != "plex":
-            self.add_error("account", "Only Plex's own webhooks are registered there.")
+            self.add_error(
+                "account", "Only Plex calls what is registered there; choose nobody, or Plex above."
+            )
         return cleaned
 
     def clean_name(self) -> str:
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not name.isprintable():
-            raise ValidationError("Use printable characters for the name.")
-        return name
+        return clean_name(self.cleaned_data["name"])

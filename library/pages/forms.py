@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from library.listing.filters import MAX_QUERY_LENGTH, FilterProblem, parse_query
 from library.models import Library, SavedFilter, Tag
+from mediaflow.base.form_words import PlainWords, clean_name
 
 if TYPE_CHECKING:
     from mediaflow.accounts.models import User
@@ -24,7 +25,7 @@ TAG_COLORS = ("slate", "violet", "gold", "pink", "teal", "lime", "sky", "orange"
 MAX_HOURS = 24 * 365
 
 
-class FolderForm(forms.Form):
+class FolderForm(PlainWords, forms.Form):
     """A folder to watch over. The service checks the folder itself."""
 
     root = forms.CharField(
@@ -45,7 +46,7 @@ class FolderForm(forms.Form):
         return root
 
 
-class LibraryForm(LibraryModelForm):
+class LibraryForm(PlainWords, LibraryModelForm):
     """Settings of one library."""
 
     rescan_hours = forms.FloatField(
@@ -115,7 +116,7 @@ def _within(value: int, low: int, high: int) -> int:
     return value
 
 
-class SavedFilterForm(SavedFilterModelForm):
+class SavedFilterForm(PlainWords, SavedFilterModelForm):
     """A name for a filter. Names are unique per person."""
 
     class Meta:
@@ -144,7 +145,7 @@ class SavedFilterForm(SavedFilterModelForm):
         return query
 
 
-class TagForm(TagModelForm):
+class TagForm(PlainWords, TagModelForm):
     """A tag: name and colour."""
 
     color = forms.ChoiceField(
@@ -156,13 +157,13 @@ class TagForm(TagModelForm):
         fields: ClassVar[list[str]] = ["name", "color"]
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
+        name = clean_name(self.cleaned_data["name"])
         if Tag.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
-            raise ValidationError("There is a tag of that name.")
+            raise ValidationError("There is a tag of that name; choose another.")
         return name
 
 
-class BulkTagForm(forms.Form):
+class BulkTagForm(PlainWords, forms.Form):
     """A tag to put on a selection or to take off it; a new name makes a new tag."""
 
     title = "Tag films"
@@ -185,8 +186,11 @@ class BulkTagForm(forms.Form):
         initial="slate",
     )
 
+    def clean_name(self) -> str:
+        return clean_name(self.cleaned_data["name"])
 
-class BulkIgnoreForm(forms.Form):
+
+class BulkIgnoreForm(PlainWords, forms.Form):
     """Whether a selection is left out of everything."""
 
     title = "Ignore films"

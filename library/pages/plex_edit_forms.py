@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from library.models import PlexSection, SavedFilter
 from library.plex.item_values import FIELDS, TAGS, WORDS, ItemChange
+from mediaflow.base.form_words import PlainWords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def _tags(label: str) -> TagsField:
     return TagsField(label=label, required=False, max_length=2000)
 
 
-class PlexEditForm(forms.Form):
+class PlexEditForm(PlainWords, forms.Form):
     """What to change, the same for all selected items. `change()` after validation."""
 
     labels_add = _tags("Add labels")
@@ -108,7 +109,7 @@ class PlexEditForm(forms.Form):
         return [self[name] for name in ("title", "sort_title", "year", "content_rating")]
 
 
-class CollectionForm(forms.Form):
+class CollectionForm(PlainWords, forms.Form):
     """A collection from a filter. The service checks the filter itself."""
 
     title = forms.CharField(label="Name in Plex", max_length=200)

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from library.folding import display_path
 from library.models import PathMapping, PlexServer
 from library.plex.mapping import MappingProblem, check_local, check_source
+from mediaflow.base.form_words import PlainWords
 from mediaflow.base.outbound import OutboundProblem, check_url
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def clean_token(text: str) -> str:
     return token
 
 
-class ServerAddForm(forms.Form):
+class ServerAddForm(PlainWords, forms.Form):
     """A server by hand: where plex.tv's addresses do not work, or without an account."""
 
     url = forms.CharField(
@@ -49,7 +50,7 @@ class ServerAddForm(forms.Form):
         label="Token",
         max_length=1000,
         required=False,
-        help_text="Not needed for a server of an account that is signed in.",
+        help_text="Not needed at an address that a signed-in account's server told Plex.",
         widget=forms.PasswordInput(attrs=_SECRET),
     )
     is_on_this_machine = forms.BooleanField(label=_HERE, required=False, help_text=_HERE_HELP)
@@ -61,7 +62,7 @@ class ServerAddForm(forms.Form):
         return clean_token(self.cleaned_data["token"])
 
 
-class ServerForm(PlexServerModelForm):
+class ServerForm(PlainWords, PlexServerModelForm):
     """Settings of one server. The token is written, never shown."""
 
     address = forms.CharField(
@@ -74,7 +75,10 @@ class ServerForm(PlexServerModelForm):
         label="Token",
         max_length=1000,
         required=False,
-        help_text="Leave this empty to keep the one that signing in brought.",
+        help_text=(
+            "Leave this empty to keep the stored one. A new address needs the token typed again."
+            " A typed token stays until you change it or the server refuses it."
+        ),
         widget=forms.PasswordInput(attrs=_SECRET),
     )
     sync_hours = forms.FloatField(
@@ -123,7 +127,7 @@ class ServerForm(PlexServerModelForm):
         return hours
 
 
-class MappingForm(PathMappingModelForm):
+class MappingForm(PlainWords, PathMappingModelForm):
     """One path mapping, of one Plex server or for all."""
 
     local = forms.CharField(

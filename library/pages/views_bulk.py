@@ -44,7 +44,7 @@ def bulk_tag_apply(request: HtmxHttpRequest) -> HttpResponse:
         return _preview(request, form, "bulk_tag")
     verb, name = form.cleaned_data["verb"], form.cleaned_data["name"]
     if verb == "untag" and not Tag.objects.filter(name__iexact=name).exists():
-        form.add_error("name", "There is no tag of that name.")
+        form.add_error("name", "There is no tag of that name; give one that films have.")
         return _preview(request, form, "bulk_tag")
     return _apply(request, form, "bulk_tag")
 

@@ -64,7 +64,7 @@ def _arr_form(request: HtmxHttpRequest, form: ArrForm) -> HttpResponse:
         try:
             status = save_server(server, api_key=form.cleaned_data["api_key"], actor=request.user)
         except ArrProblem as problem:
-            form.add_error(_FIELDS[problem.kind], problem.text)
+            form.add_error(_FIELDS.get(problem.kind), problem.text)
         else:
             text = f"{status.app_name} {status.version} answers; {server.name} is saved."
             messages.success(request, text)

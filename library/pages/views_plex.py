@@ -120,7 +120,8 @@ def account_sign_out(request: HtmxHttpRequest, account_id: int) -> HttpResponse:
     return ask(
         request,
         title=f"Sign {account.username} out?",
-        text="MediaFlow forgets the tokens of the account and its servers. What is synced stays.",
+        text="MediaFlow forgets the tokens of the account and its servers. What is synced stays,"
+        " and so does a token that was typed by hand.",
         verb="Sign out",
         action=reverse("library:plex_account_sign_out", args=[account.pk]),
         cancel_url=reverse("library:plex"),

@@ -42,7 +42,7 @@ def server_add(request: HtmxHttpRequest) -> HttpResponse:
         try:
             server = add_server(**form.cleaned_data, actor=request.user)
         except TypedProblem as problem:
-            form.add_error(problem.field, problem.text)
+            form.add_error(problem.field or None, problem.text)
         else:
             _warn_of(request, form.cleaned_data["token"])
             look_at_server(server, actor=request.user)
@@ -74,7 +74,8 @@ def server_edit(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
                 actor=request.user,
             )
         except TypedProblem as problem:
-            form.add_error("address" if problem.field == "url" else problem.field, problem.text)
+            field = "address" if problem.field == "url" else problem.field
+            form.add_error(field or None, problem.text)
         else:
             _warn_of(request, form.cleaned_data["token"])
             messages.success(request, f"The settings of {server.name} are saved.")
@@ -108,11 +109,17 @@ def server_remove(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
         else:
             messages.success(request, f"{server.name} is being removed; at Plex nothing changes.")
         return redirect("library:plex")
+    text = (
+        "Its plays, labels and the files that only Plex knows leave the list here. Nothing at Plex"
+        " and nothing on a disk changes."
+    )
+    if server.account is not None and server.account.token_encrypted:
+        name = server.account.username
+        text += f" While {name} is signed in, it is found again; switch it off to leave it out."
     return ask(
         request,
         title=f"Remove {server.name}?",
-        text="Its plays, labels and the files that only Plex knows leave the list here. Nothing at"
-        " Plex and nothing on a disk changes.",
+        text=text,
         verb="Remove",
         action=reverse("library:plex_server_remove", args=[server.pk]),
         cancel_url=reverse("library:plex"),

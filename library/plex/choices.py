@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from library.plex.by_hand import set_address
+from library.plex.by_hand import store_typed, try_typed
 from library.plex.looking import look_at_server
 from library.plex.mapping import MappingTable
 from library.services import LibraryProblem, add_folder_library, start_scan
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mediaflow.accounts.models import User
 
 FOLDER_ANSWERS_S: Final = 5.0
+_PLAIN: Final = ("is_enabled", "is_on_this_machine", "analyses_after_sync")
 
 
 def set_section_enabled(
@@ -42,19 +43,19 @@ def save_server_settings(
 ) -> None:
     """An address or token that was typed is tried first. Raises TypedProblem; nothing is stored.
 
-    `address` "" means the best of those that plex.tv names. `changed` are the names of the fields.
+    `address` "" means the best of those that plex.tv names. `changed` are the names of the fields;
+    the others stay as they are in the database by then.
     """
+    values: dict[str, Any] = {name: getattr(server, name) for name in _PLAIN if name in changed}
+    if "sync_hours" in changed:
+        values["sync_interval_s"] = round(sync_hours * 3600)
     is_new_way = bool({"address", "token", "is_on_this_machine"} & set(changed))
-    server.sync_interval_s = round(sync_hours * 3600)
     if is_new_way and (address or token):
-        set_address(
-            server,
-            url=address or server.url,
-            token=token,
-            is_on_this_machine=server.is_on_this_machine,
-        )
-    server.is_url_manual = bool(address)
-    server.save()
+        here = server.is_on_this_machine
+        values |= try_typed(server, url=address, token=token, is_on_this_machine=here)
+    elif "address" in changed:  # what was typed is not used any more, even if nothing else answers
+        values |= {"url": "", "is_url_manual": False}
+    store_typed(server, values)
     names = ", ".join(sorted(changed)) or "nothing"
     record_audit("plex.server_settings", actor=actor, subject=server.name, detail=names)
     if server.is_enabled and (is_new_way or "is_enabled" in changed):

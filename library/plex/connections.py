@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import transaction
 from django.utils import timezone
 
+from library.models import PlexServer
 from library.plex.client import PlexProblem, status_problem, token_of
 from library.plex.device import plex_headers
 from library.plex.plex_tv import Address
@@ -23,13 +25,13 @@ from mediaflow.base.outbound import OutboundProblem, OutboundSession
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from library.models import PlexServer
     from mediaflow.base.outbound import Reply
 
 ANSWER_S: Final = 5.0
 CONNECT_S: Final = 3.0
 MAX_ADDRESSES: Final = 16
 _MAX_BYTES: Final = 1024 * 1024
+_TRIES: Final = 3  # of a choice during which the settings change
 _KIND_ORDER: Final = {"manual": 0, "local": 1, "remote": 2}
 
 
@@ -150,14 +152,29 @@ def choose_connection(server: PlexServer) -> bool:
     """Try every address of a server and keep the best. False when none can be used.
 
     What is known stays as it is when nothing answers: that is a fault of the network, not of the
-    token. Writes the row; raises nothing.
+    token. Writes the row, unless its token or addresses were changed meanwhile: then those are
+    tried. Raises nothing.
     """
+    for _ in range(_TRIES):
+        values = _tried_values(server)
+        is_written = _write_if_same(server, values)
+        try:
+            server.refresh_from_db()
+        except PlexServer.DoesNotExist:
+            server.error = f"{server.name} was removed meanwhile."
+            return False
+        if is_written:
+            return not values["error"]
+    server.error = f"The settings of {server.name} changed meanwhile; test its connections again."
+    return False
+
+
+def _tried_values(server: PlexServer) -> dict[str, Any]:
+    """Columns as the addresses and the token of a server prove to be now."""
     try:
         token = token_of(server)
     except PlexProblem as problem:
-        server.error, server.is_token_dead = problem.text[:500], True
-        server.save(update_fields=["error", "is_token_dead"])
-        return False
+        return {"error": problem.text[:500], "is_token_dead": True}
     tried = try_all(
         addresses_of(server),
         machine_id=server.machine_id,
@@ -166,18 +183,40 @@ def choose_connection(server: PlexServer) -> bool:
     )
     usable = [one for one in tried if one.kind == "manual" or not server.is_url_manual]
     best = best_of(usable)
-    server.connections = [one.to_json() for one in tried]
-    if best is not None:
-        if best.version != server.version:
-            server.can_list_changes = None  # the next sync asks the new version
-        server.url, server.version, server.name = best.uri, best.version, best.name
-        server.error, server.is_token_dead, server.seen_at = "", False, timezone.now()
-    else:
-        server.is_token_dead = any(one.is_auth for one in usable)
-        server.error = _why_none(server, usable)[:500]
-    names = ["connections", "url", "version", "name", "error", "is_token_dead", "seen_at"]
-    server.save(update_fields=[*names, "can_list_changes"])
-    return best is not None
+    values: dict[str, Any] = {"connections": [one.to_json() for one in tried]}
+    if best is None:
+        values["is_token_dead"] = any(one.is_auth for one in usable)
+        return values | {"error": why_none(server, usable)[:500]}
+    return values | values_of(best, server)
+
+
+def values_of(used: Tried, server: PlexServer) -> dict[str, Any]:
+    """Columns of a server that is reached at an address from now on."""
+    values: dict[str, Any] = {
+        "url": used.uri, "version": used.version, "name": used.name, "error": "",
+        "is_token_dead": False, "seen_at": timezone.now(),
+    }  # fmt: skip
+    if used.version != server.version:
+        values["can_list_changes"] = None  # the next sync asks the new version
+    return values
+
+
+def _write_if_same(server: PlexServer, values: dict[str, Any]) -> bool:
+    """False, and nothing written, where it is reached in another way by now or was removed."""
+    with transaction.atomic():
+        fresh = PlexServer.objects.select_for_update().filter(pk=server.pk).first()
+        if fresh is None or _way_of(fresh) != _way_of(server):
+            return False
+        PlexServer.objects.filter(pk=server.pk).update(**values)
+    return True
+
+
+def _way_of(server: PlexServer) -> tuple[Any, ...]:
+    """What decides whether a server is reached: more than this is not looked at."""
+    return (
+        server.token_encrypted, server.is_on_this_machine, server.is_url_manual,
+        addresses_of(server),
+    )  # fmt: skip
 
 
 def addresses_of(server: PlexServer) -> list[Address]:
@@ -192,11 +231,16 @@ def addresses_of(server: PlexServer) -> list[Address]:
     return found
 
 
-def _why_none(server: PlexServer, tried: Sequence[Tried]) -> str:
+def why_none(server: PlexServer, tried: Sequence[Tried]) -> str:
     if any(one.is_auth for one in tried):
+        if server.account_id is None:
+            return (
+                f"{server.name} does not accept the token that was typed any more. Type another in"
+                " its settings, or sign in to Plex as its owner."
+            )
         return f"{server.name} does not accept MediaFlow's token any more. Sign in to Plex again."
     if not tried:
-        return f"No address of {server.name} is known. Give one by hand."
+        return f"No address of {server.name} is known; give one by hand."
     if server.is_url_manual:
         return f"The address given for {server.name} does not work: {tried[0].error}"
     direct = [one for one in tried if one.kind != "relay"]

@@ -75,6 +75,14 @@ class PathFinder:
                 found[path] = Found(file_id, reason[:_REASON_LENGTH])
         return found
 
+    def place_of(self, path: str) -> tuple[bytes, int | None]:
+        """Where a file would lie here, and in which folder library; None: in none."""
+        place = self._place(path)
+        if isinstance(place, str):
+            return b"", None
+        root, relative = place
+        return root.prefix + relative, root.library_id
+
     def _place(self, path: str) -> tuple[_Root, bytes] | str:
         local = self.mappings.local_path(path)
         if local is None:

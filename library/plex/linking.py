@@ -79,6 +79,16 @@ def relink_section(section: PlexSection, *, is_forced: bool = False) -> int:
     return linked
 
 
+def relink_files(section: PlexSection, file_ids: Collection[int], finder: PathFinder) -> int:
+    """The same for the parts of some stand-ins of a section; returns how many parts."""
+    parts = PlexPart.objects.filter(
+        plex_item__section=section, plex_item__missing_since=None, file_id__in=file_ids
+    )
+    names = ("pk", "path", "file_id", "unmatched_reason")
+    linked, _orphaned = _link_chunk(finder, list(parts.order_by("pk").values_list(*names)))
+    return linked
+
+
 def _link_chunk(
     finder: PathFinder, rows: Sequence[tuple[int, str, int | None, str]]
 ) -> tuple[int, int]:

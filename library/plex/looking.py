@@ -94,7 +94,7 @@ def refresh_server(server: PlexServer) -> bool:
             refresh_sections(server, client)
     except PlexProblem as problem:
         note_contact(server, problem)
-        server.refresh_from_db()
+        server.error = problem.text[:500]  # for the caller; the row may be gone
         return False
     return True
 

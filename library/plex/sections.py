@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.utils import timezone
 
 from library.models import PlexSection, PlexSectionTrouble, PlexServer
+from library.plex.client import PlexProblem
 from library.plex.facts import TYPE_OF_SECTION
 
 if TYPE_CHECKING:
-    from library.plex.client import PlexClient, PlexProblem
+    from library.plex.client import PlexClient
     from library.plex.facts import SectionFacts
 
 
@@ -21,6 +23,14 @@ def refresh_sections(server: PlexServer, client: PlexClient) -> dict[str, Sectio
     Raises PlexProblem.
     """
     told = {facts.key: facts for facts in client.sections() if facts.type in TYPE_OF_SECTION}
+    with transaction.atomic():
+        if not PlexServer.objects.select_for_update().filter(pk=server.pk).exists():
+            raise PlexProblem("refused", f"{server.name} was removed meanwhile.")
+        _save_sections(server, told)
+    return told
+
+
+def _save_sections(server: PlexServer, told: dict[str, SectionFacts]) -> None:
     rows = {row.key: row for row in PlexSection.objects.filter(server=server)}
     for key, facts in told.items():
         row = rows.get(key)
@@ -41,7 +51,6 @@ def refresh_sections(server: PlexServer, client: PlexClient) -> dict[str, Sectio
         )
     back = PlexSection.objects.filter(server=server, key__in=told, trouble=PlexSectionTrouble.GONE)
     back.update(trouble="", error="")
-    return told
 
 
 def no_such_library(server: PlexServer) -> str:
@@ -51,11 +60,12 @@ def no_such_library(server: PlexServer) -> str:
 def note_contact(server: PlexServer, problem: PlexProblem | None = None) -> None:
     """Remember how the last contact went. Only a 401 makes a token dead; a fault does not.
 
-    A server that refuses one thing is well: whoever asked for that says so where it was asked.
+    A server that refuses one thing is well: whoever asked for that says so where it was asked. It
+    says nothing about a token that the server got meanwhile, and undoes no sign-out.
     """
     if problem is not None and problem.kind == "refused":
         return
-    rows = PlexServer.objects.filter(pk=server.pk)
+    rows = PlexServer.objects.filter(pk=server.pk, token_encrypted=server.token_encrypted)
     if problem is None:
         rows.update(seen_at=timezone.now(), error="", is_token_dead=False)
     elif problem.kind == "auth":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.cache import cache
 from django.db import transaction
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from library.models import PlexAccount, PlexPin, PlexServer
 from library.plex import plex_tv
+from library.plex.account_servers import save_servers
 from library.plex.client import PlexProblem
 from mediaflow.base.audit import record_audit
 from mediaflow.base.encryption import SecretLost, decrypt_secret, encrypt_secret
@@ -23,9 +24,10 @@ from mediaflow.base.encryption import SecretLost, decrypt_secret, encrypt_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from library.plex.plex_tv import AccountFacts, ServerFacts
+    from library.plex.plex_tv import AccountFacts
     from mediaflow.accounts.models import User
 
+TRIES: Final = 3  # of a look during which the sign-in changes
 POLL_GAP_S: Final = 1  # plex.tv is asked no more often, however many windows are open
 _NONCE_BYTES: Final = 24
 _KEPT: Final = timedelta(days=1)
@@ -91,14 +93,15 @@ def poll_sign_in(pin: PlexPin, *, actor: User) -> PlexAccount | None:
 def save_account(token: str, *, actor: User | None = None) -> PlexAccount:
     """A new account, or one that is known with a new token. Raises PlexProblem."""
     facts = plex_tv.account_of(token)
+    values = {
+        **_answer(facts),
+        "token_encrypted": encrypt_secret(token),
+        "token_kind": "jwt" if is_short_lived(token) else "legacy",
+    }
     with transaction.atomic():
-        account, is_new = PlexAccount.objects.get_or_create(
-            plex_uuid=facts.uuid, defaults={"username": facts.username}
+        account, is_new = PlexAccount.objects.update_or_create(
+            plex_uuid=facts.uuid, defaults=values
         )
-        account.token_encrypted = encrypt_secret(token)
-        account.token_kind = "jwt" if is_short_lived(token) else "legacy"
-        _note_answer(account, facts)
-        account.save()
         action = "plex.sign_in" if is_new else "plex.sign_in_again"
         record_audit(action, actor=actor, subject=account.username)
     return account
@@ -124,53 +127,43 @@ def token_of_account(account: PlexAccount) -> str:
 def refresh_account(account: PlexAccount) -> list[PlexServer]:
     """Asks plex.tv again: who it is, which servers there are. Raises PlexProblem, noted in the row.
 
-    A server that plex.tv no longer lists stays: its own token may well work.
+    A server that plex.tv no longer lists stays: its own token may well work. What was asked with a
+    token that a sign-out or another sign-in replaced meanwhile is not written.
     """
-    try:
-        token = token_of_account(account)
-        facts, servers = plex_tv.account_of(token), plex_tv.servers_of(token)
-    except PlexProblem as problem:
-        account.error = problem.text[:500]
-        account.is_token_dead = account.is_token_dead or problem.kind == "auth"
-        account.save(update_fields=["error", "is_token_dead"])
-        raise
-    _note_answer(account, facts)
-    account.save()
-    return [save_server(account, server) for server in servers]
+    for _ in range(TRIES):
+        asked_with = account.token_encrypted
+        known_before = set(PlexServer.objects.values_list("machine_id", flat=True))
+        try:
+            token = token_of_account(account)
+            facts, told = plex_tv.account_of(token), plex_tv.servers_of(token)
+        except PlexProblem as problem:
+            _note_problem(account, asked_with, problem)
+            raise
+        with transaction.atomic():
+            # The update also holds the row: a sign-out waits until the servers are written.
+            rows = PlexAccount.objects.filter(pk=account.pk, token_encrypted=asked_with)
+            if rows.update(**_answer(facts)):
+                return save_servers(account, told, known_before=known_before)
+        account.refresh_from_db()
+    raise PlexProblem("busy", f"The sign-in of {account.username} changed meanwhile; try again.")
 
 
-def _note_answer(account: PlexAccount, facts: AccountFacts) -> None:
-    account.username, account.has_plex_pass = facts.username, facts.has_plex_pass
-    account.is_token_dead, account.error, account.checked_at = False, "", timezone.now()
+def _note_problem(account: PlexAccount, asked_with: str, problem: PlexProblem) -> None:
+    values: dict[str, Any] = {"error": problem.text[:500]}
+    if problem.kind == "auth":
+        values["is_token_dead"] = True
+    rows = PlexAccount.objects.filter(pk=account.pk, token_encrypted=asked_with)
+    rows.exclude(token_encrypted="").update(**values)
 
 
-def save_server(account: PlexAccount, facts: ServerFacts) -> PlexServer:
-    """What plex.tv says of a server; its settings here stay as they are.
-
-    A server that two accounts see belongs to the one that owns it.
-    """
-    server = PlexServer.objects.filter(machine_id=facts.machine_id).first()
-    if server is None:
-        server = PlexServer(machine_id=facts.machine_id, is_enabled=facts.is_owned)
-    elif server.is_owned and not facts.is_owned and server.account_id not in (None, account.pk):
-        return server
-    if facts.token and not _has_token(server, facts.token):
-        server.token_encrypted, server.is_token_dead = encrypt_secret(facts.token), False
-    server.account, server.name, server.is_owned = account, facts.name, facts.is_owned
-    server.version = facts.version or server.version
-    known = {row.get("uri"): row for row in server.connections if isinstance(row, dict)}
-    server.connections = [
-        {**known.get(one.uri, {}), "uri": one.uri, "kind": one.kind} for one in facts.addresses
-    ]
-    server.save()
-    return server
-
-
-def _has_token(server: PlexServer, token: str) -> bool:
-    try:
-        return decrypt_secret(server.token_encrypted) == token and not server.is_token_dead
-    except SecretLost:
-        return False
+def _answer(facts: AccountFacts) -> dict[str, Any]:
+    return {
+        "username": facts.username,
+        "has_plex_pass": facts.has_plex_pass,
+        "is_token_dead": False,
+        "error": "",
+        "checked_at": timezone.now(),
+    }
 
 
 def sign_out(
@@ -178,7 +171,8 @@ def sign_out(
 ) -> bool:
     """Forgets the tokens of the account and of its servers; films and settings stay.
 
-    Plex is told as well, so that the token ends there; False when it could not be.
+    A token that was typed stays with its server, which has no account. Plex is told as well, so
+    that the token ends there; False when it could not be.
     """
     is_told = True
     try:
@@ -186,11 +180,12 @@ def sign_out(
     except PlexProblem as problem:
         is_told = problem.kind == "auth"  # dead already
     with transaction.atomic():
-        PlexServer.objects.filter(account=account).update(
-            token_encrypted="", is_token_dead=True, error=f"{account.username} is signed out."
-        )
+        # The account first: a look at plex.tv that is in flight sees it, or is waited for.
         PlexAccount.objects.filter(pk=account.pk).update(
             token_encrypted="", is_token_dead=True, error=""
+        )
+        PlexServer.objects.filter(account=account).update(
+            token_encrypted="", is_token_dead=True, error=f"{account.username} is signed out."
         )
         record_audit("plex.sign_out", actor=actor, subject=account.username)
     account.refresh_from_db()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 
-from library.models import Library, PlexItem, PlexSection, PlexSectionTrouble
+from library.models import Library, PlexItem, PlexSection, PlexSectionTrouble, PlexServer
 from library.plex.client import BATCH_IDS, PAGE_ITEMS, PlexProblem
 from library.plex.facts import EPISODE, TYPE_OF_SECTION
 from library.plex.finding import PathFinder, link_signature
@@ -224,8 +224,9 @@ class SectionSync:
             return None
 
     def _note_can_list_changes(self, can: bool) -> None:
-        self.section.server.can_list_changes = can
-        self.section.server.save(update_fields=["can_list_changes"])
+        server = self.section.server
+        server.can_list_changes = can
+        PlexServer.objects.filter(pk=server.pk, version=server.version).update(can_list_changes=can)
 
     def _list_changes(self) -> bool:
         """False where the server refuses a filter: then everything is to be listed."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 30.0
+_HINT: Final = "check the address, and that the program runs there"
 _BLOCK_BYTES: Final = 256 * 1024
 # Addresses from which clouds give out credentials, beyond link-local.
 _METADATA: Final = frozenset(
@@ -72,14 +73,31 @@ def check_url(url: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise OutboundProblem("address", f"{text[:100]!r} is no address of a server.") from None
+        raise _no_address(text) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise OutboundProblem(
             "address", "Give an address that begins with http:// or https://, and a host."
         )
     if parts.username or parts.password or parts.query or parts.fragment or port == 0:
         raise OutboundProblem("address", "Give only scheme, host, port and path.")
+    if any(sign.isspace() for sign in text):
+        raise _no_address(text)
     return text.rstrip("/")
+
+
+def _no_address(text: str) -> OutboundProblem:
+    words = f"{text[:100]!r} is no address; give one such as http://192.168.1.20:8080."
+    return OutboundProblem("address", words)
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an address that `check_url` let pass: who gets what is sent there.
+
+    One machine may have several spellings; they count as different, which costs a question.
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    return scheme, parts.hostname or "", parts.port or (443 if scheme == "https" else 80)
 
 
 def why_refused(address: str, port: int, *, may_be_this_machine: bool) -> str:
@@ -89,7 +107,7 @@ def why_refused(address: str, port: int, *, may_be_this_machine: bool) -> str:
     if isinstance(ip, ipaddress.IPv4Address):
         is_nowhere = is_nowhere or ip.is_reserved or ip in _THIS_NETWORK
     if is_nowhere or ip in _METADATA:
-        return f"{ip} is no address of a server."
+        return f"{ip} is no address of a server; give the server's own."
     if port == settings.ENVIRONMENT.port and _is_own(ip):
         return "That is MediaFlow itself."
     if not may_be_this_machine and (ip.is_loopback or _is_own(ip)):
@@ -160,7 +178,9 @@ class OutboundSession:
                 body = _read(response, max_bytes)
                 return Reply(response.status_code, response.headers, body, time.monotonic() - begun)
         except _TimeIsUp:
-            raise OutboundProblem("timeout", f"{_host(url)} did not answer in time.") from None
+            raise OutboundProblem(
+                "timeout", f"{_host(url)} did not answer in time; {_HINT}."
+            ) from None
         except (requests.RequestException, ValueError) as error:
             raise _problem(url, error) from None
 
@@ -169,9 +189,10 @@ def _problem(url: str, error: Exception) -> OutboundProblem:
     if refusal := _refusal_in(error):
         return OutboundProblem("address", refusal)
     if isinstance(error, requests.Timeout):
-        return OutboundProblem("timeout", f"{_host(url)} did not answer in time.")
+        return OutboundProblem("timeout", f"{_host(url)} did not answer in time; {_HINT}.")
     if isinstance(error, requests.exceptions.SSLError):
-        return OutboundProblem("network", f"The certificate of {_host(url)} cannot be trusted.")
+        words = f"The certificate of {_host(url)} cannot be trusted; give it another one."
+        return OutboundProblem("network", words)
     return OutboundProblem("network", f"{_host(url)} cannot be reached: {_cause(error)}.")
 
 
@@ -400,16 +421,16 @@ def _cause(error: Exception) -> str:
     """In a few words; the libraries' own texts are long and name addresses with tokens."""
     text = repr(error)
     for sign, words in (
-        ("refused", "the connection was refused"),
-        ("NameResolution", "the name is not known"),
-        ("Name or service", "the name is not known"),
-        ("No route", "there is no way to it"),
-        ("unreachable", "there is no way to it"),
-        ("reset", "the connection was cut"),
-        ("RemoteDisconnected", "the connection was cut"),
-        ("IncompleteRead", "the connection was cut"),
-        ("ChunkedEncoding", "the connection was cut"),
-        ("InvalidURL", "the address is not valid"),
+        ("refused", f"the connection was refused; {_HINT}"),
+        ("NameResolution", "the name is not known; check it, and the network"),
+        ("Name or service", "the name is not known; check it, and the network"),
+        ("No route", "there is no way to it; check the address and the network"),
+        ("unreachable", "there is no way to it; check the address and the network"),
+        ("reset", "the connection was cut; try again"),
+        ("RemoteDisconnected", "the connection was cut; try again"),
+        ("IncompleteRead", "the connection was cut; try again"),
+        ("ChunkedEncoding", "the connection was cut; try again"),
+        ("InvalidURL", "the address is not valid; type it anew"),
     ):
         if sign in text:
             return words

@@ -304,7 +304,7 @@ def _parse_bool(definition: SettingDefinition, value: object) -> bool:
     words = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
     if isinstance(value, str) and value.lower() in words:
         return words[value.lower()]
-    raise SettingProblem(definition.key, "must be on or off.")
+    raise SettingProblem(definition.key, "give on or off.")
 
 
 def _parse_int(definition: SettingDefinition, value: object) -> int:
@@ -327,7 +327,7 @@ def _is_decimal(text: str) -> bool:
 def _parse_choice(definition: SettingDefinition, value: object) -> str:
     allowed = [name for name, _label in definition.choices]
     if value not in allowed:
-        raise SettingProblem(definition.key, f"must be one of {', '.join(allowed)}.")
+        raise SettingProblem(definition.key, f"give one of {', '.join(allowed)}.")
     return str(value)
 
 
@@ -336,7 +336,7 @@ def _parse_hours(definition: SettingDefinition, value: object) -> str:
     try:
         parse_hours(split_hours(text))
     except HoursProblem as problem:
-        raise SettingProblem(definition.key, f"cannot be read: {problem}") from None
+        raise SettingProblem(definition.key, f"{problem}") from None
     return text
 
 
@@ -344,12 +344,14 @@ def _parse_languages(definition: SettingDefinition, value: object) -> str:
     """ "eng,deu", whatever stood between the codes."""
     codes = _parse_text(definition, value).lower().replace(",", " ").split()
     if not all(len(code) == 3 and code.isascii() and code.isalpha() for code in codes):
-        text = "must be codes of three letters with commas between, such as eng,deu."
+        text = "give codes of three letters with commas between, such as eng,deu."
         raise SettingProblem(definition.key, text)
     return ",".join(dict.fromkeys(codes))
 
 
 def _parse_text(definition: SettingDefinition, value: object) -> str:
     if not isinstance(value, str) or len(value) > definition.high:
-        raise SettingProblem(definition.key, f"must be a text of at most {definition.high} signs.")
+        raise SettingProblem(
+            definition.key, f"give a text of at most {definition.high} characters."
+        )
     return value

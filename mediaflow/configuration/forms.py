@@ -65,7 +65,8 @@ class SettingsForm(forms.Form):
             try:
                 parse_setting(definition.key, cleaned[definition.key])
             except SettingProblem as problem:
-                self.add_error(definition.key, ValidationError(problem.text))
+                text = problem.text[:1].upper() + problem.text[1:]
+                self.add_error(definition.key, ValidationError(text))
         return cleaned
 
     def save(self, actor: User) -> int:
@@ -96,7 +97,11 @@ def _field(definition: SettingDefinition) -> forms.Field:
     required = not definition.is_optional
     if definition.kind == "bool":
         return forms.BooleanField(required=False, **common)
-    common["error_messages"] = dict.fromkeys(_ERROR_CODES, _allowed_text(definition))
+    allowed = _allowed_text(definition)
+    common["error_messages"] = {
+        **dict.fromkeys(_ERROR_CODES, allowed),
+        **dict.fromkeys(_FORMATTED_CODES, allowed.replace("%", "%%")),
+    }
     if definition.kind == "choice":
         return forms.ChoiceField(choices=definition.choices, required=required, **common)
     if definition.unit == "bytes":
@@ -112,13 +117,16 @@ def _field(definition: SettingDefinition) -> forms.Field:
         return forms.IntegerField(
             required=required, min_value=definition.low, max_value=definition.high, **common
         )
-    del common["error_messages"]
+    too_long = f"Use at most {definition.high:,} characters."
+    common["error_messages"] = {"max_length": too_long}
     return forms.CharField(required=False, max_length=definition.high or None, **common)
 
 
 # Whatever is wrong with a figure or a choice, the same sentence says what is allowed.
-_ERROR_CODES = (
-    *("required", "invalid", "invalid_choice", "min_value", "max_value"),
+_ERROR_CODES = ("required", "invalid")
+# Django puts figures into these: a sign for per cent has to be written twice.
+_FORMATTED_CODES = (
+    *("invalid_choice", "min_value", "max_value"),
     *("max_digits", "max_decimal_places", "max_whole_digits"),
 )
 

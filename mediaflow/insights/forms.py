@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from library.analysis.decisions import REASON_LENGTH, Decision
 from library.models import RecommendationState
+from mediaflow.base.form_words import PlainWords
 
 PRESETS: Final = (("7", "1 week"), ("30", "1 month"), ("91", "3 months"), ("date", "Until a date"))
 LATEST: Final = timedelta(days=3650)
 
 
-class DismissForm(forms.Form):
+class DismissForm(PlainWords, forms.Form):
     reason = forms.CharField(
         required=False,
         max_length=REASON_LENGTH,
@@ -27,7 +28,7 @@ class DismissForm(forms.Form):
         return Decision(RecommendationState.DISMISSED, reason=self.cleaned_data["reason"].strip())
 
 
-class SnoozeForm(forms.Form):
+class SnoozeForm(PlainWords, forms.Form):
     span = forms.ChoiceField(label="For", choices=PRESETS, initial="30")
     until = forms.DateField(
         required=False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.arr_stand_in import API_KEY, arr_stand_in
 from tests.e2e.conftest import running_site
 from tests.e2e.test_first_film import (
     PASSWORD,
@@ -131,11 +132,47 @@ def map_and_test(page: Page, site: RunningSite, films: Path) -> None:
     look(page, "mappings-tested")
 
 
+def test_radarr_is_connected_and_a_webhook_made(browser: Browser, site: RunningSite) -> None:
+    with arr_stand_in() as radarr, watched_page(browser) as page:
+        sign_in(page, site)
+        page.goto(f"{site.address}/connections/")
+        look(page, "connections-empty")
+        page.get_by_role("link", name="Add a server").click()
+        page.fill("[name=name]", "Films")
+        page.fill("[name=url]", radarr.url)
+        page.fill("[name=api_key]", "wrong")
+        page.get_by_label("It runs on this machine").check()
+        page.click("main .form .btn-primary")
+        page.get_by_text("does not accept the API key").wait_for()
+        look(page, "connection-wrong")
+        page.fill("[name=api_key]", API_KEY)
+        page.click("main .form .btn-primary")
+        page.get_by_text("Films is saved").wait_for()
+        page.get_by_role("button", name="Test").click()
+        page.get_by_text("Films answers").wait_for()
+        look(page, "connections")
+        # Its key is not sent to an address that it was not given for.
+        page.get_by_role("link", name="Change").click()
+        page.fill("[name=url]", "http://127.0.0.1:9")
+        page.click("main .form .btn-primary")
+        page.get_by_text("type the API key as well").wait_for()
+
+        page.goto(f"{site.address}/connections/webhooks/")
+        look(page, "webhooks-empty")
+        page.select_option("[name=kind]", "radarr")
+        page.fill("[name=name]", "Radarr")
+        page.click("main .form .btn-primary")
+        page.get_by_text("Give Radarr this address.").wait_for()
+        assert page.locator(".hook-address").inner_text().startswith(f"{site.address}/hooks/")
+        look(page, "webhook-made")
+
+
 @pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1440, "light")])
 def test_its_pages_fit_a_phone(browser: Browser, site: RunningSite, width: int, theme: str) -> None:
     with watched_page(browser, width=width, theme=theme) as page:
         sign_in(page, site)
         addresses = ["/plex/", "/plex/mappings/", "/plex/mappings/add/", "/plex/servers/add/"]
+        addresses += ["/connections/", "/connections/arr/add/", "/connections/webhooks/"]
         page.goto(f"{site.address}/plex/")
         addresses += [
             str(link.get_attribute("href"))

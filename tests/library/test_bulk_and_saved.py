@@ -268,7 +268,7 @@ def test_a_saved_filter_is_shown_in_words(
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        ({"name": "", "query": "codec=av1"}, "required"),
+        ({"name": "", "query": "codec=av1"}, "Fill this in."),
         ({"name": "Taken", "query": "codec=av1"}, "You have a filter of that name"),
         ({"name": "Bad", "query": "codec=zzz"}, "cannot be used"),
         ({"name": "<img src=x>", "query": "colour=red"}, "cannot be used"),

@@ -77,6 +77,13 @@ def test_sizes_are_given_in_gigabytes(client: Client) -> None:
         ("reserve_bytes", "9999999999", "Give a size from 0 to 1,073,741,824 GB, such as 2.5."),
         ("reserve_bytes", "1.2345", "Give a size from 0 to 1,073,741,824 GB, such as 2.5."),
         ("trash_cap_policy", "x", "Choose one of: Pause the queue, Purge the oldest originals."),
+        ("insights_min_saving_pct", "96", "Give a whole number from 0 to 95 %."),
+        ("insights_min_saving_pct", "few", "Give a whole number from 0 to 95 %."),
+        (
+            "insights_audio_languages",
+            "English",
+            "Give codes of three letters with commas between, such as eng,deu.",
+        ),
     ],
 )
 def test_one_sentence_says_what_is_allowed(

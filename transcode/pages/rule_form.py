@@ -9,6 +9,7 @@ from django import forms
 
 from library.listing.quantities import parse_size
 from library.models import Library, LibraryKind, SavedFilter
+from mediaflow.base.form_words import PlainWords
 from transcode.models import OutputMode, Preset, RuleKind
 from transcode.pages.enqueue_preview import PRIORITIES
 from transcode.rules.services import MAX_FILES, RuleInputProblem, RuleValues
@@ -31,7 +32,7 @@ _GB: Final = 10**9
 _FIELD_OF: Final = {"max_bytes_per_week": "max_per_week", "delay": "delay_min"}
 
 
-class RuleForm(forms.Form):
+class RuleForm(PlainWords, forms.Form):
     """`values()` after validation."""
 
     name = forms.CharField(

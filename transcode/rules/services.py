@@ -99,7 +99,9 @@ def _save(row: Rule, action: str, actor: User | None) -> Rule:
             row.save()
             record_audit(action, actor=actor, subject=row.name, detail=describe(row))
     except IntegrityError:
-        raise RuleInputProblem("name", f"There is a rule “{row.name}” already.") from None
+        raise RuleInputProblem(
+            "name", f"There is a rule “{row.name}” already; choose another name."
+        ) from None
     return row
 
 
@@ -111,7 +113,9 @@ def describe(rule: Rule) -> str:
 
 def _check(values: RuleValues) -> None:
     _check_range("max_files_per_day", values.max_files_per_day, 1, MAX_FILES, "films")
-    _check_range("max_bytes_per_week", values.max_bytes_per_week, 1, MAX_BYTES, "bytes")
+    if values.max_bytes_per_week is not None and not 1 <= values.max_bytes_per_week <= MAX_BYTES:
+        text = "Give a size such as 500GB, or leave it empty for no limit."
+        raise RuleInputProblem("max_bytes_per_week", text)
     _check_range("delay", values.delay_s, 0, MAX_DELAY_S, "seconds")
     _check_range("priority", values.priority, -PRIORITY_LIMIT, PRIORITY_LIMIT, "")
     if values.output_mode not in ("", OutputMode.REPLACE, OutputMode.BESIDE):
@@ -126,12 +130,14 @@ def _check_range(name: str, value: int | None, low: int, high: int, unit: str) -
 
 def _checked_name(name: str, own_id: int | None) -> str:
     clean = " ".join(name.split())
-    if not clean or not clean.isprintable():
+    if not clean:
         raise RuleInputProblem("name", "Give the rule a name.")
+    if not clean.isprintable():
+        raise RuleInputProblem("name", "Use printable characters for the name.")
     if len(clean) > MAX_NAME:
         raise RuleInputProblem("name", f"Use at most {MAX_NAME} characters.")
     if Rule.objects.filter(name__iexact=clean).exclude(pk=own_id or 0).exists():
-        raise RuleInputProblem("name", f"There is a rule “{clean}” already.")
+        raise RuleInputProblem("name", f"There is a rule “{clean}” already; choose another name.")
     return clean
 
 
@@ -151,7 +157,7 @@ def _checked_hours(hours: str) -> str:
         raise RuleInputProblem("hours", str(problem)) from None
     text = "; ".join(windows)
     if len(text) > 400:
-        raise RuleInputProblem("hours", "These are too many windows.")
+        raise RuleInputProblem("hours", "These are too many windows; give fewer.")
     return text
 
 
@@ -160,7 +166,7 @@ def _checked_folder(library: Library | None, folder: bytes) -> bytes:
     if library is None or library.kind != LibraryKind.FOLDER:
         raise RuleInputProblem("library", "Choose the library that the folder lies in.")
     if b"\0" in folder or len(folder) > 4000:
-        raise RuleInputProblem("folder", "That is no path of a folder.")
+        raise RuleInputProblem("folder", "Give the path of a folder, such as Incoming.")
     path = os.path.join(bytes(library.root_raw), folder.strip())  # noqa: PTH118
     try:
         path = real_path(path)
@@ -178,7 +184,7 @@ def _checked_folder(library: Library | None, folder: bytes) -> bytes:
     if not is_there:
         raise RuleInputProblem("folder", f"There is no folder {shown}; make it first.")
     if len(place.relative) > 4096:
-        raise RuleInputProblem("folder", "The path is too long.")
+        raise RuleInputProblem("folder", "The path is too long; choose a folder further up.")
     return place.relative
 
 

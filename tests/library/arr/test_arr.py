@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import reverse
 
-from library.arr.client import ArrClient, ArrProblem, is_below
+from library.arr.client import ArrClient, ArrProblem, ArrStatus, is_below
 from library.models import ArrServer
 from mediaflow.base.encryption import decrypt_secret, encrypt_secret
 from mediaflow.base.models import AuditEvent
@@ -164,6 +164,84 @@ def test_an_empty_key_keeps_the_one_that_is_stored(page: Client, radarr: ArrStan
     server.refresh_from_db()
     assert server.name == "Films"
     assert decrypt_secret(server.api_key_encrypted) == API_KEY
+
+
+def test_the_stored_key_is_not_sent_to_a_new_address(page: Client, radarr: ArrStandIn) -> None:
+    server = server_at("http://127.0.0.1:9")
+    url = reverse("library:arr_edit", args=[server.pk])
+    assert "A new address needs the key typed again" in page.get(url).text
+
+    answer = page.post(url, values(radarr, api_key=""))
+
+    assert answer.status_code == 422
+    assert answer.context["form"].errors["api_key"] == [
+        "The address is a new one: type the API key as well, for the stored one is not sent there."
+    ]
+    assert radarr.paths == []
+    server.refresh_from_db()
+    assert server.url == "http://127.0.0.1:9"
+
+    assert page.post(url, values(radarr)).status_code == 302
+    assert page.post(url, values(radarr, api_key="")).status_code == 302
+
+
+def test_address_and_key_are_stored_as_they_were_tried_together(
+    page: Client, radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else types another address, with a key of their own, while this one is tried."""
+    server = server_at(radarr.url)
+    url = reverse("library:arr_edit", args=[server.pk])
+    ask = ArrClient.status
+    mine = {"url": "http://127.0.0.1:9", "api_key_encrypted": "theirs"}
+
+    def answer(client: ArrClient) -> ArrStatus:
+        found = ask(client)
+        ArrServer.objects.update(**mine)
+        return found
+
+    monkeypatch.setattr(ArrClient, "status", answer)
+    late = page.post(url, values(radarr, api_key="", name="Films"))
+    assert "changed or removed meanwhile" in late.text
+    server.refresh_from_db()
+    assert (server.url, server.name) == (mine["url"], "Radarr")
+
+    page.post(url, values(radarr))
+    server.refresh_from_db()
+    assert (server.url, decrypt_secret(server.api_key_encrypted)) == (radarr.url, API_KEY)
+
+
+def test_a_server_that_is_removed_while_it_is_tried_stays_removed(
+    page: Client, radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = server_at(radarr.url)
+    ask = ArrClient.status
+
+    def answer(client: ArrClient) -> ArrStatus:
+        found = ask(client)
+        ArrServer.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(ArrClient, "status", answer)
+    late = page.post(reverse("library:arr_edit", args=[server.pk]), values(radarr))
+    assert "changed or removed meanwhile" in late.text
+    assert not ArrServer.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_an_admin_may_type_an_address(
+    radarr: ArrStandIn, role: str, client_for: Callable[[User], Client],
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
+    server = server_at("http://127.0.0.1:9")
+    client = client_for(request.getfixturevalue(role))
+    for url in (
+        reverse("library:arr_edit", args=[server.pk]),
+        reverse("library:arr_add"),
+        reverse("library:arr_test", args=[server.pk]),
+    ):
+        assert client.post(url, values(radarr)).status_code == 403, url
+    assert radarr.paths == []
+    assert ArrServer.objects.get().url == "http://127.0.0.1:9"
 
 
 def test_a_test_says_what_it_found_and_the_row_remembers(page: Client, radarr: ArrStandIn) -> None:

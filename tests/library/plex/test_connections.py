@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from library.models import PlexSection, PlexServer
+from library.models import PlexAccount, PlexSection, PlexServer
 from library.plex.connections import Tried, best_of, choose_connection, try_all
 from library.plex.looking import LOOK_KIND, due_looks, look_at_account, start_due_looks
 from library.plex.plex_tv import Address, _server
@@ -122,6 +122,11 @@ def test_a_dead_token_is_told_from_a_server_that_is_away(plex: PlexStandIn) -> N
     dead = a_server(plex, (plex.url, "local"), token_encrypted=encrypt_secret("wrong"))
     assert not choose_connection(dead)
     assert dead.is_token_dead
+    assert "the token that was typed" in dead.error and "settings" in dead.error
+    account = PlexAccount.objects.create(plex_uuid="u", username="ada")
+    PlexServer.objects.update(account=account, is_token_dead=False)
+    dead.refresh_from_db()
+    assert not choose_connection(dead)
     assert "Sign in to Plex again" in dead.error
 
 

@@ -179,10 +179,12 @@ def test_a_server_is_added_by_its_address_and_token(admin: Client, plex: PlexSta
     [
         ({"url": "plex.local:32400"}, "url", "http://"),
         ({"url": "http://u:p@plex"}, "url", "only scheme, host, port and path"),
+        ({"url": "http://nas:99999"}, "url", "give one such as http://192.168.1.20:8080."),
+        ({"url": "http://my nas"}, "url", "give one such as http://192.168.1.20:8080."),
         ({"url": "http://169.254.169.254"}, "url", "no address of a server"),
         ({"is_on_this_machine": ""}, "url", "this machine"),
         ({"url": "http://127.0.0.1:1"}, "url", "refused"),
-        ({"token": "wrong"}, "token", "does not accept the token"),
+        ({"token": "wrong"}, "token", "does not accept the token; copy it once more."),
         ({"token": ""}, "token", "Give a token"),
         ({"token": "two words"}, "token", "copy it once more"),
     ],
@@ -424,8 +426,8 @@ def test_a_mapping_is_added_changed_and_removed(admin: Client, server: PlexServe
         ({"local": "films"}, "local", "begins with a slash"),
         ({"local": "/a/../b"}, "local", "begins with a slash"),
         ({"source": "/data/"}, "source", "already"),
-        ({"source": ""}, "source", "required"),
-        ({"plex_server": "99"}, "plex_server", "valid choice"),
+        ({"source": ""}, "source", "Fill this in."),
+        ({"plex_server": "99"}, "plex_server", "Choose one of the list."),
     ],
 )
 def test_a_wrong_mapping_is_said_at_its_field(

@@ -146,7 +146,7 @@ def test_an_admin_makes_a_watch_folder(admin: Client, folders: dict[str, Library
         ("/etc", "is in no library"),
         ("../shows/In", "lies in the library shows; choose that one."),
         ("Nowhere", "There is no folder"),
-        ("In\0", "Null characters are not allowed."),
+        ("In\0", "Type this anew: it holds a character that cannot be stored."),
     ],
 )
 def test_a_folder_outside_its_library_is_refused_with_what_to_do(
