@@ -74,7 +74,7 @@ def _film_in_use(file_id: int, deadline_s: float) -> str:
 
 
 def _before_swap(replacement_id: int, deadline_s: float) -> None:
-    from transcode.after_swap.plex_before import note_what_plex_knows
+    from transcode.after_swap.plex_note import note_what_plex_knows
 
     note_what_plex_knows(replacement_id, deadline_s)
 
