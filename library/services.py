@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -22,16 +23,21 @@ from library.totals import refresh_totals
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operations import start_operation
+from mediaflow.base.operations import request_cancel, start_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
     from uuid import UUID
 
+    from library.scanning.summary import ScanSummary
     from mediaflow.accounts.models import User
     from mediaflow.base.operations import OperationContext
 
 SCAN: Final = "scan"
+# So long a scan waits for a look at some folders, which it has asked to stop, to be over.
+MAKES_WAY_S: Final = 5.0
+_ACTIVE: Final = (OperationStatus.QUEUED, OperationStatus.RUNNING)
 _NAME_LENGTH: Final = 120
 _ROOT_BYTES: Final = 4096
 
@@ -196,8 +202,7 @@ def remove_library(library: Library, *, actor: User | None = None) -> None:
 
 def active_scan(library: Library) -> Operation | None:
     """The scan of this library that waits or runs."""
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return Operation.objects.filter(lock_key=_lock_key(library), status__in=active).first()
+    return Operation.objects.filter(lock_key=_lock_key(library), status__in=_ACTIVE).first()
 
 
 def start_scan(
@@ -205,23 +210,74 @@ def start_scan(
 ) -> Operation:
     """Queue a scan; the one that waits or runs already when there is one.
 
-    `accept_losses`: a person has seen what froze the library and says that it is right.
+    `accept_losses`: a person has seen what froze the library and says that it is right. A look at
+    some folders makes way: the scan sees them, too.
     Raises LibraryProblem for a disabled library, and for one of Plex, which is synced instead.
     """
+    _check_scannable(library)
+    if accept_losses:
+        record_audit("library.accept_losses", actor=actor, subject=library.name)
+    until = time.monotonic() + MAKES_WAY_S
+    while True:
+        operation = start_operation(
+            kind=SCAN,
+            title=f"Scan {library.name}",
+            args={"library": library.pk, "accept_losses": accept_losses},
+            lock_key=_lock_key(library),
+            unit="files",
+            actor=actor,
+        )
+        if not is_partial(operation):
+            return operation
+        _stop_partial_scan(library, operation, until)
+
+
+def start_partial_scan(*, library: Library, folders: Collection[bytes]) -> Operation:
+    """Queue a look at some folders (or files) relative to the root; what is active already when
+    something is. Raises LibraryProblem as `start_scan` does."""
+    _check_scannable(library)
+    one = display_path(next(iter(folders)))
+    what = one if len(folders) == 1 else f"{len(folders)} folders"
+    return start_operation(
+        kind=SCAN,
+        title=f"Look into {what} of {library.name}",
+        args={"library": library.pk, "folders": sorted(folder.hex() for folder in folders)},
+        lock_key=_lock_key(library),
+    )
+
+
+def scan_covers(operation: Operation, folders: Iterable[bytes], since: datetime) -> bool:
+    """Whether a scan that waits or runs comes to these folders, and not before `since`."""
+    began = operation.started_at
+    if operation.status == OperationStatus.RUNNING and (began is None or began < since):
+        return False
+    if not is_partial(operation):
+        return True
+    named = operation.args["folders"]
+    return {folder.hex() for folder in folders} <= set(named)
+
+
+def _check_scannable(library: Library) -> None:
     if library.kind != LibraryKind.FOLDER:
         raise LibraryProblem("", f"“{library.name}” is no folder; Plex says what is in it.")
     if not library.is_enabled:
         raise LibraryProblem("", f"The library “{library.name}” is disabled; enable it first.")
-    if accept_losses:
-        record_audit("library.accept_losses", actor=actor, subject=library.name)
-    return start_operation(
-        kind=SCAN,
-        title=f"Scan {library.name}",
-        args={"library": library.pk, "accept_losses": accept_losses},
-        lock_key=_lock_key(library),
-        unit="files",
-        actor=actor,
-    )
+
+
+def is_partial(scan: Operation) -> bool:
+    """Whether it is only to look at some folders."""
+    return "folders" in scan.args
+
+
+def _stop_partial_scan(library: Library, scan: Operation, until: float) -> None:
+    """Raises LibraryProblem when it does not end at once: its process hangs, or has died."""
+    request_cancel(scan.pk, None)
+    active = Operation.objects.filter(pk=scan.pk, status__in=_ACTIVE)
+    while active.exists():
+        if time.monotonic() > until:
+            text = f"Some folders of “{library.name}” are being looked at; try again in a minute."
+            raise LibraryProblem("", text)
+        time.sleep(0.1)
 
 
 def _lock_key(library: Library) -> str:
@@ -230,16 +286,10 @@ def _lock_key(library: Library) -> str:
 
 def run_scan_operation(context: OperationContext) -> None:
     """Handler of operations of kind "scan". Raises OperationProblem when the library is frozen."""
-    from library.scanning.scan import scan_library
     from mediaflow.base.operations import OperationProblem
 
     try:
-        summary = scan_library(
-            context.args["library"],
-            report=context.report,
-            checkpoint=context.checkpoint,
-            accept_losses=context.args.get("accept_losses", False),
-        )
+        summary = _scan_part(context) or _scan_all(context)
     except Library.DoesNotExist:
         raise OperationProblem("The library was removed.") from None
     context.set_result(summary.to_json())
@@ -248,6 +298,34 @@ def run_scan_operation(context: OperationContext) -> None:
     context.report(summary.files, summary.files, message=scan_in_words(summary.to_json()))
     for callee in hooked("library_changed"):
         callee(context.args["library"])
+
+
+def _scan_all(context: OperationContext) -> ScanSummary:
+    from library.scanning.scan import scan_library
+
+    return scan_library(
+        context.args["library"],
+        report=context.report,
+        checkpoint=context.checkpoint,
+        accept_losses=context.args.get("accept_losses", False),
+    )
+
+
+def _scan_part(context: OperationContext) -> ScanSummary | None:
+    """None: all of it is to be scanned, or only that can tell."""
+    from library.analysis.services import analyse_after_partial_scan
+    from library.scanning.part import scan_folders
+
+    if "folders" not in context.args:  # all of it
+        return None
+    folders = [bytes.fromhex(folder) for folder in context.args["folders"]]
+    library_id = context.args["library"]
+    summary = scan_folders(
+        library_id, folders, report=context.report, checkpoint=context.checkpoint
+    )
+    if summary is not None:
+        analyse_after_partial_scan(library_id, summary.to_json())
+    return summary
 
 
 def scan_in_words(summary: dict[str, Any]) -> str:

@@ -42,6 +42,10 @@ class ArrStandIn:
                 return 200, [{"id": 1, "path": root} for root in self.roots]
             case "GET", _ if path == f"/api/v3/{titles}":
                 return 200, self.titles
+            case "GET", _ if path.startswith(f"/api/v3/{titles}/"):
+                asked = path.rpartition("/")[2]
+                found = next((one for one in self.titles if str(one["id"]) == asked), None)
+                return (200, found) if found else (404, {"message": "NotFound"})
             case "POST", "/api/v3/command":
                 self.commands.append(json.loads(body))
                 return 201, {"id": len(self.commands), "status": "queued"}

@@ -6,7 +6,7 @@ from mediaflow.base.hooks import register_hook
 from mediaflow.base.wake import register_ringer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from library.models import Library
     from mediaflow.base.film_hooks import SavingsExpression
@@ -74,15 +74,17 @@ def _film_in_use(file_id: int, deadline_s: float) -> str:
 
 
 def _before_swap(replacement_id: int, deadline_s: float) -> None:
-    from transcode.after_swap.plex_before import note_what_plex_knows
+    from transcode.after_swap.plex_note import note_what_plex_knows
 
     note_what_plex_knows(replacement_id, deadline_s)
 
 
-def _before_original_leaves(replacement_id: int, deadline_s: float) -> bool:
+def _before_original_leaves(
+    replacement_id: int, deadline_s: float, is_stopping: "Callable[[], bool]"
+) -> bool:
     from transcode.after_swap.plex_before import wait_for_plex
 
-    return wait_for_plex(replacement_id, deadline_s)
+    return wait_for_plex(replacement_id, deadline_s, is_stopping)
 
 
 def _run_undo(context: "OperationContext") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 from django.utils import timezone
@@ -19,9 +19,10 @@ from library.models import (
 )
 from mediaflow.base.audit import record_audit
 from mediaflow.base.operations import OperationProblem, start_operation
-from mediaflow.base.settings_store import get_settings
+from mediaflow.base.settings_store import get_setting, get_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from django.contrib.auth.models import AbstractBaseUser
@@ -87,6 +88,14 @@ def _has_new_scan(library: Library) -> bool:
         return False
     own = Q(library=library) | Q(library=None)
     return not AnalysisRun.objects.filter(own, started_at__gte=scanned_at).exists()
+
+
+def analyse_after_partial_scan(library_id: int, summary: Mapping[str, Any]) -> None:
+    """A look at some folders leaves no date for `start_due_analyses`, so it asks by itself."""
+    library = Library.objects.filter(pk=library_id, is_enabled=True).first()
+    has_changed = any(summary.get(key) for key in _CHANGES)
+    if library is not None and has_changed and get_setting("insights_after_scan"):
+        start_analysis(library, trigger=BY_SCAN)
 
 
 def run_analysis_operation(context: OperationContext) -> None:

@@ -11,6 +11,8 @@ from mediaflow.base.encryption import SecretLost, decrypt_secret
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from library.models import ArrServer
 
 CALL_TIMEOUT_S: Final = 20.0
@@ -26,13 +28,14 @@ _COMMANDS: Final = {
 class ArrProblem(Exception):
     """A call that did not do what it should. `kind`: network, key, address, answer or changed.
 
-    `text` is a sentence for people and holds no secret.
+    `text` is a sentence for people and holds no secret. `status`: of the answer, 0 without one.
     """
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, *, status: int = 0) -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,12 @@ def is_below(path: str, folder: str) -> bool:
     if inner is None or outer is None:
         return False
     return inner.key[: len(outer.key)] == outer.key
+
+
+def innermost(titles: Iterable[ArrTitle], path: str) -> ArrTitle | None:
+    """The title whose folder holds a file; of several the innermost folder wins."""
+    found = [title for title in titles if is_below(path, title.path)]
+    return max(found, key=lambda title: len(title.path), default=None)
 
 
 class ArrClient:
@@ -99,17 +108,18 @@ class ArrClient:
         return [str(row["path"]) for row in self._rows("rootfolder") if row.get("path")]
 
     def titles(self) -> list[ArrTitle]:
-        """All series or films."""
-        return [
-            ArrTitle(row["id"], str(row.get("title", "")), str(row["path"]))
-            for row in self._rows(_LISTS[self._kind], timeout_s=LIST_TIMEOUT_S)
-            if isinstance(row.get("id"), int) and row.get("path")
-        ]
+        """All series or films. Long: `title_lists` keeps them for a while."""
+        rows = self._rows(_LISTS[self._kind], timeout_s=LIST_TIMEOUT_S)
+        return [title for row in rows if (title := _title_of(row)) is not None]
 
-    def find_title(self, path: str) -> ArrTitle | None:
-        """The one whose folder holds a file; the innermost folder wins."""
-        found = [title for title in self.titles() if is_below(path, title.path)]
-        return max(found, key=lambda title: len(title.path), default=None)
+    def title(self, title_id: int) -> ArrTitle | None:
+        """One of them as it is now; None when it is gone."""
+        try:
+            return _title_of(self._get(f"{_LISTS[self._kind]}/{title_id}"))
+        except ArrProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
 
     def rescan(self, title_id: int) -> None:
         """Ask it to look at the files of one series or film again. It answers before it looks."""
@@ -143,10 +153,16 @@ class ArrClient:
             )
         if reply.status == 404 or 300 <= reply.status < 400:
             text = f"There is no API of {self._name} at this address; its base path may be missing."
-            raise ArrProblem("answer", text)
+            raise ArrProblem("answer", text, status=reply.status)
         if not 200 <= reply.status < 300:
             raise ArrProblem("answer", f"{self._name} answered with an error ({reply.status}).")
         return _json(reply.body, self._name)
+
+
+def _title_of(row: Any) -> ArrTitle | None:
+    if not isinstance(row, dict) or not isinstance(row.get("id"), int) or not row.get("path"):
+        return None
+    return ArrTitle(row["id"], str(row.get("title", "")), str(row["path"]))
 
 
 def _json(body: bytes, name: str) -> Any:

@@ -16,7 +16,7 @@ def note_states(apps, _schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("library", "0009_analysis_size"),
+        ("library", "0010_plex_swap_generation"),
     ]
 
     operations = [

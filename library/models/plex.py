@@ -325,6 +325,8 @@ class PlexSwap(models.Model):
     # Title, labels, collections, edits and locks, views, added date, as they were.
     before = models.JSONField(default=dict)
     step = models.CharField(max_length=20, default="noted")  # transcode/after_swap says which
+    # Moves when it begins anew (an undo): whoever works on an older one stops.
+    generation = models.PositiveIntegerField(default=0)
     reapplied = models.JSONField(default=list, blank=True)  # in words
     lost = models.JSONField(default=list, blank=True)  # in words: what could not be kept
     error = models.CharField(max_length=500, default="", blank=True)
@@ -334,7 +336,8 @@ class PlexSwap(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                name="plex_swap_once", fields=["replacement_id", "server", "rating_key_before"]
+                name="plex_swap_once",
+                fields=["replacement_id", "server", "section_key", "rating_key_before"],
             ),
         ]
 

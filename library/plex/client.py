@@ -62,8 +62,11 @@ class PlexClient:
         name: str = "Plex",
         may_be_this_machine: bool = False,
         sleep: Callable[[float], object] | None = None,
+        ends_at: float | None = None,
     ) -> None:
+        """`ends_at`: on the monotonic clock; all calls together, and their tries, end by then."""
         self.name = name
+        self._ends_at = ends_at
         self.request_count = 0
         self._url = url.rstrip("/")
         self._headers = plex_headers(token)
@@ -180,7 +183,7 @@ class PlexClient:
             if self._closed.is_set():
                 raise PlexProblem("network", f"{self.name} is not asked any more.")
             try:
-                reply = self._call(path, params, headers, timeout_s)
+                reply = self._call(path, params, headers, self._within(timeout_s))
             except OutboundProblem as problem:
                 if problem.kind in ("address", "too_large") or tried >= 3:
                     raise PlexProblem("network", problem.text) from None
@@ -193,6 +196,15 @@ class PlexClient:
             self._sleep(pause_s(reply.headers.get("Retry-After"), tried))
         words = f"{self.name} is too busy to answer; try again later."
         raise PlexProblem("busy", words, status=reply.status)
+
+    def _within(self, timeout_s: float) -> float:
+        """Of the time of one try what is left of all. Raises PlexProblem when nothing is."""
+        if self._ends_at is None:
+            return timeout_s
+        left_s = self._ends_at - time.monotonic()
+        if left_s <= 0:
+            raise out_of_time(self.name)
+        return min(timeout_s, left_s)
 
     def _call(
         self,
@@ -250,6 +262,10 @@ def status_problem(status: int, name: str) -> PlexProblem:
     return PlexProblem("bad_reply", f"{name} answered with HTTP {status}.", status=status)
 
 
+def out_of_time(name: str) -> PlexProblem:
+    return PlexProblem("network", f"{name} did not answer in time.")
+
+
 def pause_s(retry_after: str | None, tried: int) -> float:
     """As the server asks (seconds or a date), else doubling; never more than a minute."""
     asked: float | None = number(retry_after)
@@ -275,7 +291,12 @@ def token_of(server: PlexServer) -> str:
     return token
 
 
-def client_for(server: PlexServer, *, sleep: Callable[[float], object] | None = None) -> PlexClient:
+def client_for(
+    server: PlexServer,
+    *,
+    sleep: Callable[[float], object] | None = None,
+    ends_at: float | None = None,
+) -> PlexClient:
     """A client of a server as its row says. Raises PlexProblem; close it after use."""
     if not server.url:
         words = f"No address of {server.name} answered yet. Test its connections."
@@ -286,4 +307,5 @@ def client_for(server: PlexServer, *, sleep: Callable[[float], object] | None = 
         name=server.name,
         may_be_this_machine=server.is_on_this_machine,
         sleep=sleep,
+        ends_at=ends_at,
     )

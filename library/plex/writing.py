@@ -10,7 +10,14 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from library.plex.client import TRIES, PlexProblem, pause_s, status_problem, token_of
+from library.plex.client import (
+    TRIES,
+    PlexProblem,
+    out_of_time,
+    pause_s,
+    status_problem,
+    token_of,
+)
 from library.plex.device import plex_headers
 from library.plex.values import entries, text
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
@@ -22,7 +29,8 @@ if TYPE_CHECKING:
     from mediaflow.base.outbound import Reply
 
 CHUNK_IDS: Final = 100  # longer addresses are refused by servers and proxies
-WRITE_TIMEOUT_S: Final = 120.0
+WRITE_TIMEOUT_S: Final = 120.0  # of one try
+CALL_BUDGET_S: Final = 240.0  # of one call with all its tries and pauses
 _BUSY: Final = frozenset((429, 503))
 
 
@@ -95,10 +103,15 @@ class PlexWriter:
     ) -> Reply:
         """Again after a busy server, which did nothing; after a cut only where that is harmless."""
         url = self._server.url.rstrip("/") + path
+        ends_at = time.monotonic() + CALL_BUDGET_S
         for tried in range(1, TRIES + 1):
+            left_s = ends_at - time.monotonic()
+            if left_s <= 0:
+                raise out_of_time(self._server.name)
+            timeout_s = min(WRITE_TIMEOUT_S, left_s)
             try:
                 reply = self._session.call(
-                    method, url, headers=self._headers, params=params, timeout_s=WRITE_TIMEOUT_S
+                    method, url, headers=self._headers, params=params, timeout_s=timeout_s
                 )
             except OutboundProblem as problem:
                 if not may_repeat or tried >= 3:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from library.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Containers that films come in. Anything else in a folder is no film and is not listed.
 VIDEO_SUFFIXES = frozenset(
@@ -214,3 +217,12 @@ def parse_disc(path: str) -> ParsedName:
         parts[-1] += ".iso"  # guessit wants a file name
     named = parse_name("/".join(parts))
     return ParsedName("disc", named.show_title or named.title, named.year)
+
+
+def outermost(folders: Iterable[bytes]) -> list[bytes]:
+    """Without those that lie in others of them."""
+    kept: list[bytes] = []
+    for folder in sorted({folder.strip(b"/") for folder in folders}, key=len):
+        if not any(other in (b"", folder) or folder.startswith(other + b"/") for other in kept):
+            kept.append(folder)
+    return kept

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from library.folding import display_path
@@ -30,7 +31,7 @@ from library.totals import count_listed
 from mediaflow.base.settings_store import get_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _LOAD_ROWS: Final = 10_000
 _LOST_ROWS: Final = 500
@@ -66,7 +67,7 @@ def scan_library(
     Raises Library.DoesNotExist and whatever `checkpoint` raises.
     """
     library = Library.objects.get(pk=library_id, kind=LibraryKind.FOLDER)
-    scan = _Scan(library, report, checkpoint, accept_losses)
+    scan = LibraryScan(library, report, checkpoint, accept_losses)
     started = time.monotonic()
     try:
         scan.run()
@@ -81,7 +82,7 @@ def scan_library(
     return scan.summary
 
 
-def _save_library(library: Library, scan: _Scan) -> None:
+def _save_library(library: Library, scan: LibraryScan) -> None:
     library.last_scan_at = timezone.now()
     library.last_scan_s = scan.summary.seconds
     library.last_scan_summary = scan.summary.to_json()
@@ -96,19 +97,27 @@ def _save_library(library: Library, scan: _Scan) -> None:
 
 
 @dataclass(slots=True)
-class _Known:
+class KnownRows:
     """What the database knows before the walk; the walk takes out of `files` what it saw."""
 
     files: KnownFiles = field(default_factory=dict)
     present: int = 0
     not_lost: set[int] = field(default_factory=set)  # running, or gone before this scan
 
+    def lost(self) -> KnownFiles:
+        """What the walk did not see, of that which was there before."""
+        return {path: row for path, row in self.files.items() if row[2] not in self.not_lost}
 
-def _load_known(library: Library) -> _Known:
-    known = _Known()
+
+def load_known(library: Library, *, below: Sequence[bytes] = ()) -> KnownRows:
+    """`below`: only what lies in these folders (relative); none means all."""
+    known = KnownRows()
     columns = ("pk", "path_raw", "size_bytes", "mtime_ns", "availability", "state")
     retried = _retried_ids(library)
-    rows = MediaFile.objects.filter(library=library).values_list(*columns)
+    inside = Q()
+    for folder in below:  # "/" and the byte after it: names are compared as bytes
+        inside |= Q(path_raw__gte=folder + b"/", path_raw__lt=folder + b"0")
+    rows = MediaFile.objects.filter(inside, library=library).values_list(*columns)
     files = known.files
     with _unmapped_reads():
         for pk, path, size, mtime, availability, state in rows.iterator(chunk_size=_LOAD_ROWS):
@@ -146,8 +155,8 @@ def _retried_ids(library: Library) -> set[int]:
     return {pk for pk, reason in rows if reason.startswith(_RETRIED_REASONS)}
 
 
-class _Scan:
-    """One run. The phases are in the order of `run`."""
+class LibraryScan:
+    """One run. The phases are in the order of `run`; `part.py` has some of them for few folders."""
 
     def __init__(
         self,
@@ -162,42 +171,51 @@ class _Scan:
         self.checkpoint = checkpoint
         self.accept_losses = accept_losses
         self.summary = ScanSummary(id=library.pk, name=library.name, root=library.root)
-        library.scan_generation += 1
         self.writer = ScanWriter(library, self.summary, library.scan_generation)
         self._done = 0
-        self._total = 0
+        self.total = 0
         self._started = time.monotonic()
 
     def run(self) -> None:
+        self.library.scan_generation += 1
+        self.writer.generation = self.library.scan_generation
         has_marker = scan_guard.check_root(self.library)
-        known = _load_known(self.library)
-        walk = walk_library(self.root, known.files, pause=self._pause_in_walk)
+        known = load_known(self.library)
+        walk = walk_library(self.root, known.files, pause=self.pause_in_walk)
         walked_at = time.monotonic()
         self._check_walk(walk, known)
         if has_marker:
             self.library.marker_seen_at = timezone.now()
         else:
             scan_guard.leave_marker(self.library)
-        self._total = len(walk.found)
+        self.total = len(walk.found)
         with ProbePool(get_setting("scan_worker_count")) as pool:
-            left = self._write_moves(pool, walk.found, known, walk)
-            lost = {path: row for path, row in known.files.items() if row[2] not in known.not_lost}
+            left = self.write_moves(
+                pool, walk.found, known, walk, size_of_lost(known.files, self.library)
+            )
+            lost = known.lost()
             if not self.accept_losses and walk.is_clean:
                 scan_guard.check_losses(self.library, known=known.present, lost=len(lost))
-            calm, fresh = self._split_fresh(left)
-            self._inspect_and_write(pool, calm)
-            self._write_fresh(pool, fresh, walked_at)
+            self.write_found(pool, left, walked_at)
+        self.finish(walk, lost)
+
+    def write_found(self, pool: ProbePool, found: list[FoundFile], walked_at: float) -> None:
+        calm, fresh = self._split_fresh(found)
+        self._inspect_and_write(pool, calm)
+        self._write_fresh(pool, fresh, walked_at)
+
+    def finish(self, walk: WalkResult, lost: KnownFiles) -> None:
         self.writer.flush()
         self._mark_lost(walk, lost)
         self.summary.unchanged = walk.unchanged
         self.summary.files = walk.files
         self.summary.errors += len(walk.problems)
 
-    def _pause_in_walk(self, files: int, folder: bytes) -> None:
+    def pause_in_walk(self, files: int, folder: bytes) -> None:
         self.checkpoint()
         self.report(files, None, display_path(folder), message=_WALKING)
 
-    def _check_walk(self, walk: WalkResult, known: _Known) -> None:
+    def _check_walk(self, walk: WalkResult, known: KnownRows) -> None:
         at_root = [problem for problem in walk.problems if not problem.path_rel]
         if at_root:
             raise scan_guard.RootProblem(describe(at_root[0]))
@@ -213,11 +231,16 @@ class _Scan:
             (fresh if is_new and not file.is_disc_folder else calm).append(file)
         return calm, fresh
 
-    def _write_moves(
-        self, pool: ProbePool, found: list[FoundFile], known: _Known, walk: WalkResult
+    def write_moves(
+        self,
+        pool: ProbePool,
+        found: list[FoundFile],
+        known: KnownRows,
+        walk: WalkResult,
+        sizes: set[int],
     ) -> list[FoundFile]:
-        """Update the rows of moved files; returns what is left to inspect."""
-        sizes = size_of_lost(known.files, self.library)
+        """Update the rows of moved files; returns what is left to inspect. `sizes`: of the files
+        that may have moved."""
         candidates = [f for f in found if f.known_id is None and f.size_bytes in sizes]
         if not candidates:
             return found
@@ -291,7 +314,7 @@ class _Scan:
         elapsed = max(0.001, time.monotonic() - self._started)
         self.report(
             self._done,
-            self._total,
+            self.total,
             display_path(file.path_rel),
             rate_per_s=self._done / elapsed,
             message="Reading films",

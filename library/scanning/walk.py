@@ -21,7 +21,7 @@ from library.scanning.names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MTIME_TOLERANCE_NS: Final = 2_000_000_000  # FAT and some NAS boxes store two-second steps
 # A known row with this size never counts as unchanged: it needs a closer look.
@@ -76,16 +76,21 @@ class WalkResult:
 
 
 def walk_library(
-    root: bytes, known: KnownFiles, *, pause: Callable[[int, bytes], None]
+    root: bytes,
+    known: KnownFiles,
+    *,
+    pause: Callable[[int, bytes], None],
+    folders: Sequence[bytes] = (b"",),
 ) -> WalkResult:
     """Compare the disk with `known`; what was seen is taken out of it, what is left was not seen.
 
     `pause(files so far, folder)` is called a few times a second; what it raises ends the walk.
+    `folders`: where it begins, relative to the root; none of them lies in another.
     Links to folders are not followed; links to films count when they stay inside the root.
     """
     result = WalkResult()
     walker = _Walker(root, os.path.realpath(root) + b"/", known, result)
-    pending = [b""]
+    pending = list(folders)
     next_pause = 0.0
     while pending:
         folder = pending.pop()

@@ -5,7 +5,8 @@ Names and signatures (docs/architecture.md):
 `savings_estimator(files, preset) -> Estimate`,
 `savings_expression(preset) -> mediaflow.base.film_hooks.SavingsExpression`,
 `file_swapped(replacement_id)`,
-`before_original_leaves(replacement_id, deadline_s) -> bool`, `slot_provider() -> SlotProvider`,
+`before_original_leaves(replacement_id, deadline_s, is_stopping) -> bool` (returns soon once
+`is_stopping()` says that MediaFlow ends), `slot_provider() -> SlotProvider`,
 `film_in_use(file_id, deadline_s) -> str` (why it is not to be swapped now; "" when it may be),
 `before_swap(replacement_id, deadline_s)` (before a swap or an undo touches anything),
 `library_changed(library_id)` (a scan or a sync of it is over),

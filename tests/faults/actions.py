@@ -103,7 +103,7 @@ def undo(data_dir: Path) -> list[Any]:
 def undo_while_published(data_dir: Path) -> None:
     """Somebody undoes while the original waits for its leave."""
 
-    def listener(replacement_id: int, deadline_s: float) -> bool:
+    def listener(replacement_id: int, deadline_s: float, is_stopping: object) -> bool:
         undo_job(Replacement.objects.get(pk=replacement_id).job_id, actor=None)
         return True
 

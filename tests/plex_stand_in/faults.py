@@ -15,7 +15,8 @@ class Fault:
 
     `status`: answered so (401 as HTML, as Plex does); `cut`: the body ends in the middle;
     `hang_up`: the connection is closed without an answer; `garbage`: 200 with what is no JSON;
-    `delay_s`: slow, else as usual; `empty`: 200 without a body.
+    `delay_s`: slow, else as usual; `empty`: 200 without a body; `drip_s`: one byte, head and body,
+    and then a pause of so many seconds.
     The first `after` calls are spared, then `times` are hit (0: all that follow).
     """
 
@@ -27,6 +28,7 @@ class Fault:
     garbage: bool = False
     empty: bool = False
     delay_s: float = 0.0
+    drip_s: float = 0.0
     after: int = 0
     times: int = 1
     seen: int = 0

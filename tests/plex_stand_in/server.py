@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import sys
 import threading
@@ -176,7 +177,23 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.hang_up:
             self.close_connection = True
             return
-        self._send(made, is_cut=bool(fault and fault.cut))
+        if fault is not None and fault.drip_s:
+            self._drip(made, fault.drip_s)
+        else:
+            self._send(made, is_cut=bool(fault and fault.cut))
+
+    def _drip(self, made: Answer, pause_s: float) -> None:
+        """Until the client has enough of it."""
+        connection, self.wfile = self.wfile, io.BytesIO()
+        try:
+            self._send(made, is_cut=False)
+            whole = self.wfile.getvalue()
+        finally:
+            self.wfile = connection
+        for byte in whole:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            time.sleep(pause_s)
 
     def _send(self, made: Answer, *, is_cut: bool) -> None:
         self.send_response(made.status)

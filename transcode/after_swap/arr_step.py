@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from library.arr.client import ArrClient, ArrProblem, is_below
 from library.arr.services import note_contact
+from library.arr.title_lists import title_lists
 from library.models import ArrServer
 from library.plex.mapping import MappingTable
 from transcode.after_swap.disk import is_disk_away, later
@@ -30,6 +31,7 @@ def tell_arr(claim: Claim) -> Outcome:
     try:
         outcome = _rescan(claim, server, path)
     except ArrProblem as problem:
+        title_lists.forget(server)
         note_contact(server, problem.text)
         return Failed(problem.text, is_away=problem.kind in {"network", "address"})
     note_contact(server, "")
@@ -41,7 +43,7 @@ def _rescan(claim: Claim, server: ArrServer, path: str) -> Done:
         if not any(is_below(path, folder) for folder in client.root_folders()):
             return Done(f"The file lies in no folder that {server.name} looks after.")
         claim.checkpoint()
-        title = client.find_title(path)
+        title = title_lists.find(server, client, path)
         if title is None:
             return Done(f"{server.name} knows no film or series in that folder.")
         claim.checkpoint()

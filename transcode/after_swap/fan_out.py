@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import F
 
 from library.models import ArrServer, PlexServer, PlexSwap
 from transcode.after_swap.outbox import (
@@ -16,13 +17,12 @@ from transcode.after_swap.outbox import (
     end,
     mine,
 )
-from transcode.after_swap.plex_before import note_place
 from transcode.after_swap.plex_facts import (
+    STEP_DONE,
     STEP_DUE,
-    STEP_NOTED,
-    STEP_SEEN,
     places_in,
 )
+from transcode.after_swap.plex_note import note_place
 from transcode.after_swap.plex_snapshot import from_row
 from transcode.models import OutboxEntry, Replacement
 
@@ -43,7 +43,7 @@ def fan_out(claim: Claim) -> Done:
         "final": claim.payload.get("final", ""),
     }
     places = {server: places_in(row, server) for server in _plex_servers()}
-    plex = [server for server, found in places.items() if found]
+    plex = [server for server, found in places.items() if found or _is_noted(row, server)]
     arrs = list(ArrServer.objects.filter(is_enabled=True))
     with transaction.atomic():
         if not mine(claim).exists():
@@ -63,13 +63,23 @@ def _plex_servers() -> list[PlexServer]:
     return list(PlexServer.objects.filter(is_enabled=True, is_owned=True))
 
 
+def _is_noted(row: Replacement, server: PlexServer) -> bool:
+    """Also a section of which we have no row: the server itself told of it before the swap."""
+    noted = PlexSwap.objects.filter(replacement_id=row.pk, server=server)
+    return noted.exclude(step=STEP_DONE).exists()
+
+
 def _make_due(row: Replacement, server: PlexServer, places: list[Place]) -> None:
-    """What was noted before the swap is due now; where nothing was, our own rows say."""
+    """What was noted before the swap is due now; where nothing was, our own rows say.
+
+    What an earlier entry has not finished begins anew as well: the film is another one now.
+    """
     swaps = PlexSwap.objects.filter(replacement_id=row.pk, server=server)
-    if not swaps.filter(step__in=[STEP_NOTED, STEP_SEEN]).exists():
+    unfinished = swaps.exclude(step=STEP_DONE)
+    if not _is_noted(row, server):
         for place in places:
             note_place(row, server, place, from_row(place.item) if place.item else {})
-    swaps.filter(step__in=[STEP_NOTED, STEP_SEEN]).update(step=STEP_DUE)
+    unfinished.update(step=STEP_DUE, generation=F("generation") + 1)
 
 
 def _add(kind: str, server_id: int, name: str, payload: dict[str, Any], row: Replacement) -> None:

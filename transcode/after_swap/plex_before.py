@@ -1,48 +1,36 @@
-"""Before a film's file leaves its name: who watches it, what Plex knows of it, and the wait.
+"""Before a film's file leaves its name: who watches it, and the wait for Plex.
 
-These run in the runner (or in an undo), each within a deadline, and a Plex that is away costs
-seconds: nothing here keeps a swap from going on for ever, and nothing raises.
+These run in the runner, each within a deadline, and a Plex that is away costs seconds: nothing here
+keeps a swap from going on for ever, and nothing raises. What Plex knows: plex_note.py.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from library.folding import display_path
 from library.models import PlexPart, PlexServer, PlexSwap
 from library.plex.client import PlexProblem
 from mediaflow.base.failpoints import declare, reach
 from transcode.after_swap.plex_calls import PlexCalls
-from transcode.after_swap.plex_facts import (
-    STEP_NOTED,
-    STEP_SEEN,
-    Place,
-    joined,
-    places_in,
-)
-from transcode.after_swap.plex_snapshot import FROM_PLEX, from_film, from_row
+from transcode.after_swap.plex_facts import STEP_NOTED, STEP_SEEN, joined
+from transcode.after_swap.plex_note import NOTE_BUDGET_S, usable_servers
 from transcode.models import JournalState, Replacement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 LOOK_BUDGET_S: Final = 8.0  # for the question who watches
-NOTE_BUDGET_S: Final = 20.0  # for what a server knows of a film
 TOTAL_WAIT_S: Final = 600.0
 POLL_S: Final = 2.0
 AWAY_PATIENCE_S: Final = 30.0  # a Plex that does not answer while we wait for it
 ASK_AGAIN_S: Final = 60.0
-NOTED: Final = declare("plex.noted", "what Plex knows of the film is written down")
+SCAN_BEGINS_S: Final = 5.0  # a scan that was asked for takes a moment to begin
 ASKED: Final = declare("plex.asked_before", "Plex looks at the folder with both names")
 SEEN: Final = declare("plex.seen", "Plex has the new file on the same rating key")
-
-
-def usable_servers() -> list[PlexServer]:
-    """Those that can be told something: scans and edits are for the owner."""
-    return list(PlexServer.objects.filter(is_enabled=True, is_owned=True).exclude(url=""))
 
 
 # ------------------------------------------------------------------ who watches
@@ -84,95 +72,16 @@ def _watched_on(server: PlexServer, keys: set[str], budget_s: float) -> str:
     return f"It is being watched on {', '.join(players)} ({server.name})."
 
 
-# ------------------------------------------------------------------ what Plex knows
-
-
-def note_what_plex_knows(replacement_id: int, deadline_s: float) -> None:
-    """Hook `before_swap`: a PlexSwap row for each item of the film, before anything is touched."""
-    row = Replacement.objects.filter(pk=replacement_id).first()
-    if row is None:
-        return
-    until = time.monotonic() + deadline_s
-    for server in usable_servers():
-        places = places_in(row, server)
-        if places:
-            _note_places(row, server, places, until)
-    reach(NOTED)
-
-
-def _note_places(
-    row: Replacement, server: PlexServer, places: Iterable[Place], until: float
-) -> None:
-    """From the server itself, or from our rows where it does not answer."""
-    budget_s = min(NOTE_BUDGET_S, until - time.monotonic())
-    plex: PlexCalls | None = None
-    try:
-        plex = PlexCalls(server, budget_s=budget_s) if budget_s > 0 else None
-    except PlexProblem as problem:
-        log.info("%s cannot be asked: %s", server.name, problem.text)
-    try:
-        for place in places:
-            note_place(row, server, place, _snapshot(plex, server, place))
-    finally:
-        if plex is not None:
-            plex.__exit__()
-
-
-def _snapshot(plex: PlexCalls | None, server: PlexServer, place: Place) -> dict[str, Any]:
-    if place.item is None:
-        return {}
-    if plex is not None:
-        try:
-            film = plex.film(place.item.rating_key)
-        except PlexProblem as problem:
-            log.info("%s cannot be asked: %s", server.name, problem.text)
-        else:
-            if film is not None:
-                return from_film(film)
-    return from_row(place.item)
-
-
-def note_place(
-    row: Replacement, server: PlexServer, place: Place, known: dict[str, Any]
-) -> PlexSwap:
-    """Write it down; what an earlier attempt (or the swap that is undone now) had is replaced.
-
-    But not by less: what Plex itself said stays until it has all been put back.
-    """
-    key: dict[str, Any] = {
-        "replacement_id": row.pk,
-        "server": server,
-        "rating_key_before": place.item.rating_key if place.item else "",
-    }
-    if known.get("source") != FROM_PLEX:
-        earlier = PlexSwap.objects.filter(**key, finished_at=None).first()
-        if earlier is not None and earlier.before.get("source") == FROM_PLEX:
-            known = earlier.before
-    swap, _made = PlexSwap.objects.update_or_create(
-        **key,
-        defaults={
-            "section_key": place.section.key,
-            "guid": place.item.guid if place.item else "",
-            "rating_key_after": "",
-            "before": {**known, "folder": place.folder},
-            "step": STEP_NOTED,
-            "reapplied": [],
-            "lost": [],
-            "error": "",
-            "finished_at": None,
-        },
-    )
-    return swap
-
-
 # ------------------------------------------------------------------ both names exist
 
 
-def wait_for_plex(replacement_id: int, deadline_s: float) -> bool:
+def wait_for_plex(
+    replacement_id: int, deadline_s: float, is_stopping: Callable[[], bool] = lambda: False
+) -> bool:
     """Hook `before_original_leaves`: until Plex has the new file on the same rating key.
 
-    True when every item has it (or no item is known). Ends early where no Plex answers and where
-    an undo came between.
+    True when every item has it (or no item is known). Ends early where no Plex answers, where an
+    undo came between, and where MediaFlow ends.
     """
     row = Replacement.objects.filter(pk=replacement_id).first()
     if row is None:
@@ -184,7 +93,7 @@ def wait_for_plex(replacement_id: int, deadline_s: float) -> bool:
             return False
         for wait in open_waits:
             left_s = until - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or is_stopping():
                 return False
             wait.look(min(left_s, NOTE_BUDGET_S))
         if any(wait.is_open for wait in waits):
@@ -193,13 +102,14 @@ def wait_for_plex(replacement_id: int, deadline_s: float) -> bool:
 
 
 class _Wait:
-    """For one server: its items of the film that do not have the new file yet."""
+    """For one server: its items of the film that do not have the new file yet, and sections that
+    could not be searched for it: these have it when they have looked at the folder."""
 
     def __init__(self, row: Replacement, server: PlexServer) -> None:
-        noted = PlexSwap.objects.filter(
-            replacement_id=row.pk, server=server, step=STEP_NOTED
-        ).exclude(rating_key_before="")
-        self._server, self._swaps = server, list(noted)
+        noted = list(PlexSwap.objects.filter(replacement_id=row.pk, server=server, step=STEP_NOTED))
+        self._server = server
+        self._swaps = [swap for swap in noted if swap.rating_key_before]
+        self._unknown = [swap for swap in noted if swap.before.get("is_unknown")]
         self._name = display_path(bytes(row.final_raw).rpartition(b"/")[2])
         self._asked_at: float | None = None
         self._away_since: float | None = None
@@ -207,7 +117,7 @@ class _Wait:
 
     @property
     def is_open(self) -> bool:
-        return bool(self._swaps) and not self.is_hopeless
+        return bool(self._swaps or self._unknown) and not self.is_hopeless
 
     def look(self, budget_s: float) -> None:
         """Ask for a scan when that is due, and whether the file is there. Never raises."""
@@ -218,6 +128,8 @@ class _Wait:
                     self._ask(plex)
                     self._asked_at = now
                 self._swaps = [s for s in self._swaps if not _is_seen(plex, s, self._name)]
+                if time.monotonic() - self._asked_at >= SCAN_BEGINS_S:
+                    self._unknown = [s for s in self._unknown if plex.is_refreshing(s.section_key)]
             self._away_since = None
         except PlexProblem as problem:
             self._away_since = now if self._away_since is None else self._away_since
@@ -227,7 +139,8 @@ class _Wait:
                 self.is_hopeless = True
 
     def _ask(self, plex: PlexCalls) -> None:
-        for section_key, folder in {(s.section_key, s.before["folder"]) for s in self._swaps}:
+        swaps = [*self._swaps, *self._unknown]
+        for section_key, folder in {(s.section_key, s.before["folder"]) for s in swaps}:
             plex.refresh(section_key, folder)
         reach(ASKED)
 
@@ -236,6 +149,7 @@ def _is_seen(plex: PlexCalls, swap: PlexSwap, name: str) -> bool:
     film = plex.film(swap.rating_key_before)
     if film is None or film.part_at(joined(swap.before["folder"], name)) is None:
         return False
-    PlexSwap.objects.filter(pk=swap.pk, step=STEP_NOTED).update(step=STEP_SEEN)
+    mine = PlexSwap.objects.filter(pk=swap.pk, step=STEP_NOTED, generation=swap.generation)
+    mine.update(step=STEP_SEEN)
     reach(SEEN)
     return True

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from library.plex.client import PlexProblem, client_for
+from library.plex.client import PlexProblem, client_for, out_of_time
 from library.plex.facts import EPISODE, MOVIE
-from library.plex.reading import read_item, read_sections, read_sessions
+from library.plex.reading import read_item, read_page, read_sections, read_sessions
 from library.plex.values import entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from library.models import PlexServer
-    from library.plex.facts import ItemFacts, PartFacts, Session
+    from library.plex.facts import ItemFacts, Page, PartFacts, SectionFacts, Session
 
-CALL_TIMEOUT_S: Final = 25.0  # less than the lease of an entry
+CALL_TIMEOUT_S: Final = 25.0  # of one call, of those that only read
+STEP_BUDGET_S: Final = 120.0  # of all that one round of one entry asks and tells a server
 MOST_CANDIDATES: Final = 20
+SHOW: Final = 2  # Plex's number of the type
 _IDENTIFIER: Final = "com.plexapp.plugins.library"
 
 
@@ -38,12 +40,13 @@ class Film:
 
 
 class PlexCalls:
-    """One server, for one thread. `budget_s` bounds everything together."""
+    """One server, for one thread. `budget_s` bounds everything together, to the last byte of the
+    last call: a server that sends one byte a minute holds nobody up."""
 
-    def __init__(self, server: PlexServer, *, budget_s: float = 120.0) -> None:
+    def __init__(self, server: PlexServer, *, budget_s: float | None = None) -> None:
         self._server = server
-        self._ends_at = time.monotonic() + budget_s
-        self._client = client_for(server, sleep=self._sleep)
+        self._ends_at = time.monotonic() + (STEP_BUDGET_S if budget_s is None else budget_s)
+        self._client = client_for(server, sleep=self._sleep, ends_at=self._ends_at)
         self._api: Any = None
 
     def __enter__(self) -> PlexCalls:
@@ -59,12 +62,12 @@ class PlexCalls:
 
     def _sleep(self, seconds: float) -> None:
         if seconds >= self.left_s():
-            raise PlexProblem("network", f"{self._server.name} did not answer in time.")
+            raise out_of_time(self._server.name)
         time.sleep(seconds)
 
     def _timeout_s(self) -> float:
         if self.left_s() <= 0:
-            raise PlexProblem("network", f"{self._server.name} did not answer in time.")
+            raise out_of_time(self._server.name)
         return min(CALL_TIMEOUT_S, self.left_s())
 
     # ---------------------------------------------------------------- reading
@@ -109,14 +112,34 @@ class PlexCalls:
                     return film
         return None
 
+    def sections(self) -> list[SectionFacts]:
+        return read_sections(self._client.get("/library/sections", timeout_s=self._timeout_s()))
+
+    def listed(self, section_key: str, kind: int, start: int, where: Mapping[str, Any]) -> Page:
+        """A page of a section's films or episodes: their files, but not all of their tags."""
+        self._timeout_s()
+        return self._client.list_page(section_key, kind, start, where=where)
+
+    def shows(self, section_key: str, title: str) -> list[str]:
+        """Rating keys of the shows whose title has these words."""
+        found = self._client.get(
+            f"/library/sections/{section_key}/all",
+            params={"type": SHOW, "title": title},
+            timeout_s=self._timeout_s(),
+        )
+        keys = [str(tree.get("ratingKey", "")) for tree in entries(found, "Metadata")]
+        return [key for key in keys[:MOST_CANDIDATES] if key.isalnum()]
+
+    def episodes(self, show_key: str) -> tuple[ItemFacts, ...]:
+        path = f"/library/metadata/{_checked(show_key)}/allLeaves"
+        return read_page(self._client.get(path, timeout_s=self._timeout_s())).items
+
     def watching(self) -> list[Session]:
         return read_sessions(self._client.get("/status/sessions", timeout_s=self._timeout_s()))
 
     def is_refreshing(self, section_key: str) -> bool:
         """Whether a scan of the section is under way."""
-        found = self._client.get("/library/sections", timeout_s=self._timeout_s())
-        sections = {section.key: section for section in read_sections(found)}
-        return section_key in sections and sections[section_key].is_refreshing
+        return any(one.is_refreshing for one in self.sections() if one.key == section_key)
 
     # ---------------------------------------------------------------- telling
 
@@ -146,7 +169,7 @@ class PlexCalls:
 
         self._timeout_s()
         if self._api is None:
-            self._api = connect_plexapi(self._server)
+            self._api = connect_plexapi(self._server, left_s=self.left_s)
         session = self._api._session
         call = session.put if method == "PUT" else session.get
         address = f"{path}?{urlencode(params)}" if params else path

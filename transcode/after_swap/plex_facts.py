@@ -14,6 +14,8 @@ from library.plex.mapping import MappingTable
 from mediaflow.base.fs import parent_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from library.models import PlexServer
     from transcode.models import Replacement
 
@@ -37,46 +39,68 @@ STEP_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of a section, as the server names it; `item` when the film is known there."""
+    """A folder of a section, as the server names it, and the film in it where it is known."""
 
-    section: PlexSection
+    section_key: str
+    section_title: str
     folder: str
-    old_path: str
-    new_path: str
-    item: PlexItem | None = None
+    is_synced: bool
+    rating_key: str = ""  # "": no item of the section is known to have the film
+    guid: str = ""
+    item: PlexItem | None = None  # our row of it, where the section is synced
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNames:
+    """What the server calls a film's folder, and the film by its old and its new name."""
+
+    folder: str
+    paths: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: Replacement, server: PlexServer) -> RemoteNames | None:
+        """None where the server has no name for it."""
+        table = MappingTable.load(server)
+        final = bytes(row.final_raw)
+        folder = table.remote_path(parent_of(final))
+        paths = [table.remote_path(bytes(row.original_raw)), table.remote_path(final)]
+        known = tuple(path for path in paths if path is not None)
+        return cls(folder, known) if folder is not None and len(known) == len(paths) else None
+
+    def is_in(self, locations: Iterable[str]) -> bool:
+        return any(is_below(self.folder, location) for location in locations)
 
 
 def places_in(row: Replacement, server: PlexServer) -> list[Place]:
-    """One for each item of the film (an episode file may have several), else for each section."""
-    original, final = bytes(row.original_raw), bytes(row.final_raw)
-    table = MappingTable.load(server)
-    old, new = table.remote_path(original), table.remote_path(final)
-    parts = _parts_of(row, server, [path for path in (old, new) if path])
-    found = {part.plex_item_id: part for part in parts}
-    name = final.rpartition(b"/")[2].decode("utf-8", "replace")
-    old_name = original.rpartition(b"/")[2].decode("utf-8", "replace")
-    if found:
-        return [
-            Place(
-                part.plex_item.section,
-                folder := folder_of(part.path),
-                joined(folder, old_name),
-                joined(folder, name),
-                part.plex_item,
-            )
-            for part in found.values()
-        ]
-    folder_here = table.remote_path(parent_of(final))
-    if old is None or new is None or folder_here is None:
-        return []
-    return [
-        Place(section, folder_here, old, new)
-        for section in PlexSection.objects.filter(server=server)
-        if any(is_below(new, location) for location in section.locations)
+    """By our own rows: one for each item of the film (an episode file may have several), and one
+    for each other section that has its folder."""
+    names = RemoteNames.of(row, server)
+    found = {part.plex_item_id: part for part in _parts_of(row, server, names)}
+    places = [
+        Place(
+            part.plex_item.section.key,
+            part.plex_item.section.title,
+            folder_of(part.path),
+            is_synced=True,
+            rating_key=part.plex_item.rating_key,
+            guid=part.plex_item.guid,
+            item=part.plex_item,
+        )
+        for part in found.values()
+    ]
+    if names is None:
+        return places
+    known = {place.section_key for place in places}
+    others = PlexSection.objects.filter(server=server).exclude(key__in=known)
+    return places + [
+        Place(section.key, section.title, names.folder, is_synced=section.is_enabled)
+        for section in others
+        if names.is_in(section.locations)
     ]
 
 
-def _parts_of(row: Replacement, server: PlexServer, paths: list[str]) -> list[PlexPart]:
+def _parts_of(row: Replacement, server: PlexServer, names: RemoteNames | None) -> list[PlexPart]:
+    paths = names.paths if names is not None else ()
     digests = [hashlib.sha256(path.encode("utf-8", "replace")).hexdigest() for path in paths]
     is_ours = Q(path_digest__in=digests)
     if row.file_id is not None:
@@ -85,10 +109,6 @@ def _parts_of(row: Replacement, server: PlexServer, paths: list[str]) -> list[Pl
         is_ours, plex_item__section__server=server, plex_item__missing_since=None
     )
     return list(rows.select_related("plex_item__section").order_by("id"))
-
-
-def has_place_in(row: Replacement, server: PlexServer) -> bool:
-    return bool(places_in(row, server))
 
 
 def folder_of(path: str) -> str:

@@ -6,7 +6,8 @@
     analyzed  wait until Plex's streams are the file's
 
 One entry of the outbox leads all items of one film on one server through these. Each call of
-`tell_plex` goes as far as it can without waiting; it may be killed anywhere.
+`tell_plex` goes as far as it can without waiting; it may be killed anywhere. An undo makes the rows
+begin anew (another generation): a call that is still at work on the old ones writes nothing more.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 POLL_S: Final = 10.0
 PATIENCE: Final = timedelta(minutes=10)  # for a scan or an analysis, before it counts as failed
 SCAN_BEGINS: Final = timedelta(seconds=5)
+BEGINS_ANEW: Final = "The film changed once more; it begins anew."
+AT_REST: Final = frozenset({JournalState.DONE, JournalState.UNDONE})  # of a replacement
 ACTIVE: Final = (STEP_DUE, STEP_SCANNED, STEP_FOUND, STEP_ANALYZED)
 SCAN_ASKED: Final = declare("plex.scan_asked", "Plex was asked to look at the folder")
 KEY_FOUND: Final = declare("plex.found", "Plex's part is our file")
@@ -59,21 +62,31 @@ ANALYSIS_ASKED: Final = declare("plex.analysis_asked", "Plex was asked to look i
 FINISHED: Final = declare("plex.finished", "our rows say what Plex has")
 
 
+class Superseded(Exception):
+    """The row that this call works on has begun anew, or another process went on with it."""
+
+
 def tell_plex(claim: Claim) -> Outcome:
     """Handler of entries of kind `plex`."""
     server = PlexServer.objects.filter(pk=claim.payload.get("server") or 0).first()
     row = Replacement.objects.filter(pk=claim.payload.get("replacement") or 0).first()
     if server is None or row is None or not server.is_enabled:
         return Done("The server was removed or switched off.")
-    if row.state not in {JournalState.DONE, JournalState.UNDONE}:
+    if row.state not in AT_REST:
         return Later("The film is being put back.", 30)
+    if row.state == JournalState.UNDONE and not claim.payload.get("is_undo"):
+        return Done("The film was put back since; that is told by itself.")
     if is_disk_away(row):
         return later(server.name)
     try:
         with PlexCalls(server) as plex:
             outcome = _Walk(claim, server, row, plex).go()
-            note_contact(server)
-            return outcome
+        note_contact(server)
+        if not Replacement.objects.filter(pk=row.pk, state=row.state).exists():
+            raise Superseded
+        return outcome
+    except Superseded:
+        return Later(BEGINS_ANEW, POLL_S)
     except PlexProblem as problem:
         note_contact(server, problem)
         is_away = problem.kind in {"network", "auth", "busy"}
@@ -107,7 +120,7 @@ class _Walk:
                 waits.append(outcome.text)
             elif isinstance(outcome, Failed):
                 failures.append(outcome.text)
-                PlexSwap.objects.filter(pk=swap.pk).update(error=outcome.text[:500])
+                _mine(swap).update(error=outcome.text[:500])
         if failures:
             return Failed(" ".join(failures))
         if waits:
@@ -118,7 +131,7 @@ class _Walk:
 
     def _scan(self) -> None:
         """One call for each section, for all films that wait for one on this server."""
-        waiting = _with_disk(PlexSwap.objects.filter(server=self._server, step=STEP_DUE))
+        waiting = _to_be_told(PlexSwap.objects.filter(server=self._server, step=STEP_DUE))
         by_section: dict[str, list[PlexSwap]] = {}
         for swap in waiting:
             by_section.setdefault(swap.section_key, []).append(swap)
@@ -131,9 +144,7 @@ class _Walk:
             asked = PlexSwap.objects.filter(pk__in=[s.pk for s in swaps], step=STEP_DUE)
             for swap in asked:
                 before = {**swap.before, "asked_at": timezone.now().isoformat()}
-                PlexSwap.objects.filter(pk=swap.pk, step=STEP_DUE).update(
-                    step=STEP_SCANNED, before=before
-                )
+                _mine(swap).update(step=STEP_SCANNED, before=before)
 
     def _advance(self, swap: PlexSwap) -> Outcome:
         """As many steps as go without waiting."""
@@ -161,7 +172,6 @@ class _Walk:
             return self._wait(swap, STEP_DUE, f"{self._server.name} has not found the file yet.")
         if self._left_over(swap, film) and self._is_scanning(swap):
             return Later(f"{self._server.name} still looks at the folder.", POLL_S)
-        swap.rating_key_after = film.facts.rating_key
         _step(swap, STEP_FOUND, rating_key_after=film.facts.rating_key)
         reach(KEY_FOUND)
         return None
@@ -169,6 +179,7 @@ class _Walk:
     def _put_back_and_analyze(self, swap: PlexSwap) -> None:
         if swap.rating_key_after != swap.rating_key_before:
             self._put_back(swap)
+        self._check(swap)
         self._plex.analyze(swap.rating_key_after)
         reach(ANALYSIS_ASKED)
         before = {**swap.before, "asked_at": timezone.now().isoformat()}
@@ -184,6 +195,7 @@ class _Walk:
         if "first" not in swap.before:  # what it was before the first edit, for the words
             _step(swap, STEP_FOUND, before={**swap.before, "first": now})
         kind = str(swap.before.get("type", "movie"))
+        self._check(swap)
         if values := edits_for(swap.before, now):
             self._plex.edit(swap.section_key, kind, swap.rating_key_after, values)
         if swap.before.get("view_count") and not now["view_count"]:
@@ -210,6 +222,12 @@ class _Walk:
         return Done("")
 
     # ---------------------------------------------------------------- questions
+
+    def _check(self, swap: PlexSwap) -> None:
+        """Before Plex is changed. Raises Superseded, OutboxStopped."""
+        self._claim.checkpoint()
+        if not _mine(swap).exists():
+            raise Superseded
 
     def _wait(self, swap: PlexSwap, step_back: str, text: str) -> Outcome:
         """Later; when that took too long, a failure that begins again one step earlier."""
@@ -264,8 +282,8 @@ class _Walk:
         return f"{self._server.name} made the item anew; what it had was put back{rest}."
 
 
-def _with_disk(swaps: Iterable[PlexSwap]) -> list[PlexSwap]:
-    """Without those whose disk is away; each library is looked at once."""
+def _to_be_told(swaps: Iterable[PlexSwap]) -> list[PlexSwap]:
+    """Without those whose disk is away, each library looked at once, or that are being put back."""
     found = list(swaps)
     rows = Replacement.objects.select_related("library").in_bulk({s.replacement_id for s in found})
     away = {
@@ -273,7 +291,13 @@ def _with_disk(swaps: Iterable[PlexSwap]) -> list[PlexSwap]:
         for library_id, row in {row.library_id: row for row in rows.values()}.items()
         if is_disk_away(row)
     }
-    return [s for s in found if _library_of(rows.get(s.replacement_id)) not in away]
+    moving = {pk for pk, row in rows.items() if row.state not in AT_REST}
+    return [
+        swap
+        for swap in found
+        if swap.replacement_id not in moving
+        and _library_of(rows.get(swap.replacement_id)) not in away
+    ]
 
 
 def _library_of(row: Replacement | None) -> int | None:
@@ -284,11 +308,18 @@ def _name_of(path: bytes) -> str:
     return path.rpartition(b"/")[2].decode("utf-8", "replace")
 
 
+def _mine(swap: PlexSwap) -> QuerySet[PlexSwap]:
+    """The row, while it is what this call saw of it."""
+    return PlexSwap.objects.filter(pk=swap.pk, step=swap.step, generation=swap.generation)
+
+
 def _step(swap: PlexSwap, step: str, **values: object) -> None:
-    """Write a step and refresh `swap`; another process that was faster wins."""
-    was = swap.step
-    PlexSwap.objects.filter(pk=swap.pk, step=was).update(step=step, **values)
-    swap.refresh_from_db()
+    """Write a step, in the row and in `swap`. Raises Superseded."""
+    if not _mine(swap).update(step=step, **values):
+        raise Superseded
+    swap.step = step
+    for name, value in values.items():
+        setattr(swap, name, value)
 
 
 def _wanted_info(row: Replacement, *, is_undone: bool) -> MediaInfo | None:

@@ -87,6 +87,8 @@ class Replacement(models.Model):
     detail = models.CharField(max_length=1000, default="", blank=True)
     stuck_from = models.CharField(max_length=10, default="", blank=True)  # state before `stuck`
     published_at = models.DateTimeField(null=True, blank=True)
+    # An undo has begun, and others were asked what they know of the film before it was touched.
+    is_undo_announced = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(auto_now=True)
 

@@ -121,7 +121,13 @@ def start_journal(job_id: int, values: dict[str, Any]) -> Replacement:
 
     Raises JournalLost when the job has a journal in any other state.
     """
-    fresh = {"state": JournalState.COPYING, "stuck_from": "", "detail": "", **values}
+    fresh = {
+        "state": JournalState.COPYING,
+        "stuck_from": "",
+        "detail": "",
+        "is_undo_announced": False,
+        **values,
+    }
     with durable(), transaction.atomic():
         row = Replacement.objects.filter(job_id=job_id).first()
         if row is None:

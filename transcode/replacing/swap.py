@@ -27,6 +27,7 @@ from transcode.models import Job, JobStatus, JournalState, OutputMode
 from transcode.outcomes import (
     JobCancelled,
     JobFailed,
+    JobHandedBack,
     JobHeld,
     JobOutcome,
     JobSkipped,
@@ -248,7 +249,7 @@ def drive(
     """
     while row.state != JournalState.DONE:
         if row.state == JournalState.PUBLISHED:
-            _ask_leave(row)
+            _ask_leave(ctx, row)
         with holding(ctx), explained(row):
             if row.state == JournalState.PUBLISHED:
                 _take_leave(row)
@@ -282,10 +283,11 @@ def _change_names(ctx: RunContext, row: Replacement, trust_inodes: bool) -> None
         reach(PUBLISHED)
 
 
-def _ask_leave(row: Replacement) -> None:
+def _ask_leave(ctx: RunContext, row: Replacement) -> None:
     """Both names exist: whoever plays the film by its old name may say when it can go.
 
-    A listener that fails or takes too long changes nothing but the time.
+    A listener that fails or takes too long changes nothing but the time. Raises JobHandedBack when
+    MediaFlow ends meanwhile: the next start waits for the rest (recovery.py).
     """
     started = time.monotonic()
     waited = (timezone.now() - row.published_at).total_seconds() if row.published_at else 0.0
@@ -294,10 +296,14 @@ def _ask_leave(row: Replacement) -> None:
         deadline_s = left - (time.monotonic() - started)
         if deadline_s <= 0:
             return
+        is_there = False
         try:
-            function(row.pk, deadline_s)
+            is_there = function(row.pk, deadline_s, ctx.is_stopping)
         except Exception:  # another room's code; a dead Plex never fails a job
             log.exception("before_original_leaves of replacement %s", row.pk)
+        if ctx.is_stopping() and not is_there:
+            reason = "MediaFlow was stopped while both names exist; the swap goes on later."
+            raise JobHandedBack("handed_back", reason)
 
 
 def _take_leave(row: Replacement) -> None:

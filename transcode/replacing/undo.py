@@ -1,5 +1,10 @@
 """Undo: the original comes back from the trash, our output goes, as one journalled step.
 
+    marked      the journal says undoing: whoever tells others of the swap waits from now on
+    announced   what others know of the film is noted; after a kill before this it is noted again
+    names back  the original is in place, our output is gone
+    undone      journal, trash, film, job and outbox, in one transaction
+
 Refused, with a sentence, when the film in place is no longer our output, when the original is not
 what was trashed, when something else has the original's name, or while a job is at work on the
 film. The output goes away only after the original is in place.
@@ -24,8 +29,15 @@ from transcode.outcomes import JobWaits
 from transcode.queue import job_queue
 from transcode.replacing.announce import announce_swap
 from transcode.replacing.back import become_stuck
-from transcode.replacing.finish import tell_others
-from transcode.replacing.journal import JournalBusy, JournalLost, advance, durable, hold_journal
+from transcode.replacing.finish import OUTBOX_SWAPPED, tell_others
+from transcode.replacing.journal import (
+    JournalBusy,
+    JournalLost,
+    advance,
+    durable,
+    hold_journal,
+    note,
+)
 from transcode.replacing.picture import Holds, Identity, Unfit, names_of
 from transcode.replacing.steps import run_back
 from transcode.states import ACTIVE
@@ -39,6 +51,7 @@ if TYPE_CHECKING:
     from mediaflow.base.operations import OperationContext
 
 MARKED: Final = declare("undo.marked", "the journal says undoing")
+ANNOUNCED: Final = declare("undo.announced", "what others know of the film is noted")
 NAMES_BACK: Final = declare("undo.names_back", "the original has its name, our output is gone")
 COMMITTED: Final = declare("undo.committed", "the journal says undone")
 OUTBOX_RESTORED: Final = "file_restored"
@@ -80,9 +93,9 @@ def undo_job(
                 advance(row, JournalState.UNDOING)  # a person has looked and asks again
             if row.state != JournalState.UNDOING:
                 _check(row, tick)
-                announce_swap(row)
                 retry_on_busy(lambda: _mark(row, actor))
                 reach(MARKED)
+            _announce(row)
             _bring_back(row)
             reach(NAMES_BACK)
             retry_on_busy(lambda: _write_undone(row, actor))
@@ -150,7 +163,9 @@ def _mark(row: Replacement, actor: User | None) -> None:
             others = Job.objects.filter(file_id=row.file_id, status__in=ACTIVE)
             if row.file_id is not None and others.exclude(pk=row.job_id).exists():
                 raise _Refused("Another job of this film is waiting or running; cancel it first.")
-            advance(row, JournalState.UNDOING)
+            # While both names exist, what was noted before the swap is still how others know it.
+            is_known = state == JournalState.PUBLISHED
+            advance(row, JournalState.UNDOING, is_undo_announced=is_known)
             _stop_purge(row)
             Job.objects.filter(pk=row.job_id).update(undone_by_id=actor.pk if actor else None)
             if state == JournalState.PUBLISHED:
@@ -160,6 +175,15 @@ def _mark(row: Replacement, actor: User | None) -> None:
     except BaseException:
         row.state = state
         raise
+
+
+def _announce(row: Replacement) -> None:
+    """Once, before a name changes; a kill before it is on record announces it once more."""
+    if row.is_undo_announced:
+        return
+    announce_swap(row)
+    note(row, is_undo_announced=True)
+    reach(ANNOUNCED)
 
 
 def _stop_purge(row: Replacement) -> None:
@@ -206,7 +230,10 @@ def _unmark(row: Replacement, error: FileExistsError) -> None:
         _ask_a_person(row, f"something came between: {error}")
         return
     had_trash = TrashEntry.objects.filter(replacement=row).exists()
-    advance(row, JournalState.DONE if had_trash else JournalState.PUBLISHED)
+    with durable(), transaction.atomic():
+        if had_trash:  # what was still to be told of the swap begins anew
+            tell_others(row, OUTBOX_SWAPPED)
+        advance(row, JournalState.DONE if had_trash else JournalState.PUBLISHED)
 
 
 def _write_undone(row: Replacement, actor: User | None) -> None:

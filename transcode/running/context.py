@@ -76,6 +76,8 @@ class RunContext:
     snapshot: SourceSnapshot  # S0, taken by the runner
     # Call often and between steps: raises JobCancelled, JobHandedBack or LeaseLost.
     checkpoint: Callable[[], None] = field(default=lambda: None)
+    # Whether MediaFlow ends: for waits that nothing else may cut short, such as one inside a swap.
+    is_stopping: Callable[[], bool] = field(default=lambda: False)
     # Cheap to call as often as one likes: written at most once a second.
     report: Callable[[PhaseProgress], None] = field(default=lambda _progress: None)
     held_slots: HeldSlots = field(default_factory=HeldSlots)

@@ -71,6 +71,10 @@ class RunControl:
         """Called from a signal handler or the parent watch."""
         self._hand_back = self._hand_back or reason
 
+    def is_stopping(self) -> bool:
+        """Whether a signal or the consumer's end has asked for the job back."""
+        return bool(self._hand_back)
+
     def follow_pause(self) -> None:
         """From now on pauses and hours count; before, an open journal is brought to its end."""
         self._is_by_hand = self._order_of_hours() != ("", "")

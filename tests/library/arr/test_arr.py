@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import reverse
 
-from library.arr.client import ArrClient, ArrProblem, ArrStatus, is_below
+from library.arr.client import ArrClient, ArrProblem, ArrStatus, innermost, is_below
 from library.models import ArrServer
 from mediaflow.base.encryption import decrypt_secret, encrypt_secret
 from mediaflow.base.models import AuditEvent
@@ -55,7 +55,7 @@ def problem_of(server: ArrServer) -> ArrProblem:
 
 def test_the_film_whose_folder_holds_the_file_is_looked_at_again(radarr: ArrStandIn) -> None:
     with ArrClient(server_at(radarr.url)) as client:
-        film = client.find_title("/movies/Up (2009)/up.mkv")
+        film = innermost(client.titles(), "/movies/Up (2009)/up.mkv")
         assert film is not None
         assert film.id == 7
         client.rescan(film.id)
@@ -66,7 +66,7 @@ def test_sonarr_is_asked_about_series() -> None:
     series = {"id": 3, "title": "Lost", "path": "D:\\TV\\Lost"}
     with arr_stand_in(kind="sonarr", titles=[series]) as sonarr:
         with ArrClient(server_at(sonarr.url, kind="sonarr")) as client:
-            found = client.find_title("d:\\tv\\lost\\Season 01\\e1.mkv")
+            found = innermost(client.titles(), "d:\\tv\\lost\\Season 01\\e1.mkv")
             assert found is not None
             client.rescan(found.id)
         assert sonarr.commands == [{"name": "RescanSeries", "seriesId": 3}]

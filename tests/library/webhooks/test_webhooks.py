@@ -25,6 +25,7 @@ from library.models import (
 )
 from library.pages.views_connections import SHOWN_CALLS
 from library.webhooks import limits, receive
+from library.webhooks.changed_folders import MOST_FOLDERS
 from library.webhooks.payloads import PayloadProblem, read_call
 from library.webhooks.services import KEPT_EVENTS, make_webhook, prune_events, remove_webhook
 from library.webhooks.work import work_on_events
@@ -212,7 +213,7 @@ def test_the_secret_stays_out_of_the_log() -> None:
 # ---------------------------------------------------------------------- what follows
 
 
-def test_an_import_has_the_library_of_its_folder_looked_through(hook: Callable[..., Any]) -> None:
+def test_an_import_has_its_folder_looked_at(hook: Callable[..., Any]) -> None:
     library = make_library("Films", root="/tank/movies")
     make_library("Shows", root="/tank/shows")
     radarr = ArrServer.objects.create(kind="radarr", name="R", url="http://r")
@@ -222,9 +223,11 @@ def test_an_import_has_the_library_of_its_folder_looked_through(hook: Callable[.
     hook("radarr", IMPORT)
     hook("radarr", {**IMPORT, "eventType": "Rename"})
     assert work_on_events() == 2
-    assert [o.lock_key for o in Operation.objects.all()] == [f"scan:{library.pk}"]
+    [scan] = Operation.objects.all()
+    assert scan.lock_key == f"scan:{library.pk}"
+    assert scan.args["folders"] == [b"Up (2009)".hex()]
     outcomes = set(WebhookEvent.objects.values_list("outcome", flat=True))
-    assert outcomes == {"Films: looked through again."}
+    assert outcomes == {"Films: the folder is looked at."}
     assert work_on_events() == 0
 
 
@@ -240,6 +243,49 @@ def test_a_scan_that_runs_already_is_waited_for(hook: Callable[..., Any]) -> Non
     Operation.objects.filter(pk=scan.pk).update(status="completed", lease_token="")
     assert work_on_events() == 1
     assert Operation.objects.filter(status="queued").count() == 1
+
+
+def imported(folder: str) -> dict[str, Any]:
+    return {"eventType": "Download", "movie": {"title": "A film", "folderPath": folder}}
+
+
+def test_calls_that_wait_together_are_one_look(hook: Callable[..., Any]) -> None:
+    make_library("Films", root="/movies")
+    for folder in ("/movies/Up", "/movies/Heat", "/movies/Heat"):
+        hook("radarr", imported(folder))
+    assert work_on_events() == 3
+    [scan] = Operation.objects.all()
+    assert set(scan.args["folders"]) == {b"Up".hex(), b"Heat".hex()}
+    assert scan.title == "Look into 2 folders of Films"
+
+
+def test_a_call_whose_folder_is_not_among_those_looked_at_waits(hook: Callable[..., Any]) -> None:
+    make_library("Films", root="/movies")
+    hook("radarr", imported("/movies/Up"))
+    assert work_on_events() == 1
+    hook("radarr", imported("/movies/Up"))
+    hook("radarr", imported("/movies/Heat"))
+    assert work_on_events() == 1
+    [waiting] = WebhookEvent.objects.filter(done_at=None)
+    assert waiting.payload["paths"] == ["/movies/Heat"]
+    Operation.objects.update(status="completed")
+    assert work_on_events() == 1
+    assert Operation.objects.get(status="queued").args["folders"] == [b"Heat".hex()]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [["/movies"], [f"/movies/{number}" for number in range(MOST_FOLDERS + 1)]],
+    ids=["the root", "very many"],
+)
+def test_what_is_more_than_some_folders_is_a_scan_of_the_library(
+    hook: Callable[..., Any], folders: list[str]
+) -> None:
+    make_library("Films", root="/movies")
+    for folder in folders:
+        hook("radarr", imported(folder))
+    assert work_on_events() == len(folders)
+    assert "folders" not in Operation.objects.get().args
 
 
 @pytest.mark.parametrize("event", ["MovieDelete", "SeriesDelete", "EpisodeFileDelete"])

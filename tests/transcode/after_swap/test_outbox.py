@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from library.arr.title_lists import title_lists
 from library.models import ArrServer, Library, MediaFile
 from mediaflow.base.encryption import encrypt_secret
 from mediaflow.base.leases import Sweeper, own_identity
@@ -298,6 +299,15 @@ def test_a_radarr_that_is_away_costs_the_job_nothing(radarr: ArrStandIn) -> None
     work_on_due()
     assert len(radarr.commands) == 1
     assert ArrServer.objects.get().error == ""
+
+
+def test_many_swaps_read_the_list_of_titles_once(radarr: ArrStandIn) -> None:
+    title_lists.forget(ArrServer.objects.get())
+    for _ in range(3):
+        make_swap(make_job(JobStatus.COMPLETED))
+    work_on_due()
+    assert len(radarr.commands) == 3
+    assert radarr.paths.count("GET /api/v3/movie") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,11 @@ from library.models import PlexItem, PlexPart, PlexServer, PlexSwap
 from tests.transcode.after_swap.conftest import note_in_rows
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import tree
-from transcode.after_swap import outbox, plex_before, plex_step
-from transcode.after_swap.plex_before import (
-    note_what_plex_knows,
-    wait_for_plex,
-    watched_by,
-)
+from transcode.after_swap import outbox, plex_before, plex_note, plex_step
+from transcode.after_swap.plex_before import wait_for_plex, watched_by
 from transcode.after_swap.plex_calls import PlexCalls
 from transcode.after_swap.plex_facts import common_folder, folder_of, joined
+from transcode.after_swap.plex_note import note_what_plex_knows
 from transcode.models import Job, JobStatus, OutboxEntry, Replacement
 from transcode.replacing.undo import undo_job
 
@@ -214,7 +211,7 @@ def test_a_slow_plex_costs_the_swap_no_more_than_its_deadline(
     make_cinema: Callable[..., Cinema], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plex_before, "TOTAL_WAIT_S", 0.3)
-    monkeypatch.setattr(plex_before, "NOTE_BUDGET_S", 0.2)
+    monkeypatch.setattr(plex_note, "NOTE_BUDGET_S", 0.2)
     cinema = make_cinema(**NEW_NAME)
     cinema.plex.fail("/library/metadata", delay_s=0.6, times=0)
     assert cinema.world.run() == JobStatus.COMPLETED
@@ -448,6 +445,7 @@ def test_fault_15_a_scan_for_one_film_leaves_out_films_whose_disk_is_away(
     cinema.world.run()
     other = make_world()
     other.run()
+    OutboxEntry.objects.filter(job=other.job).delete()
     PlexSwap.objects.create(
         replacement_id=other.journal().pk, server=cinema.server, step="due",
         section_key=cinema.section.key, rating_key_before="99999",

@@ -237,7 +237,7 @@ def test_while_both_names_exist_an_undo_takes_the_new_one_away(
     world = make_world(name=b"film.avi")
     seen = []
 
-    def listener(replacement_id: int, deadline_s: float) -> bool:
+    def listener(replacement_id: int, deadline_s: float, is_stopping: object) -> bool:
         seen.append((sorted(p for p in tree(world.root) if p.startswith(b"film.")), deadline_s))
         assert undo_job(Replacement.objects.get(pk=replacement_id).job_id, actor=None).ok
         return True
@@ -256,7 +256,7 @@ def test_while_both_names_exist_an_undo_takes_the_new_one_away(
 def test_a_listener_that_fails_does_not_fail_the_swap(
     make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def listener(replacement_id: int, deadline_s: float) -> bool:
+    def listener(replacement_id: int, deadline_s: float, is_stopping: object) -> bool:
         raise RuntimeError("Plex is dead")
 
     monkeypatch.setitem(hooks._registered, "before_original_leaves", [listener])
