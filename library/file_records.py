@@ -122,7 +122,7 @@ def _search_text(file: MediaFile) -> str:
     return " ".join(dict.fromkeys(words))[:_SEARCH_LENGTH]
 
 
-def apply_probe(file: MediaFile, info: MediaInfo) -> None:
+def apply_probe(file: MediaFile, info: MediaInfo, now: datetime | None = None) -> None:
     """Set the columns that lists show, filter and sort by (unsaved)."""
     video = info.main_video
     file.container = info.container[:12]
@@ -130,7 +130,7 @@ def apply_probe(file: MediaFile, info: MediaInfo) -> None:
     file.bit_rate_kbps = max(0, info.bit_rate_kbps or 0)
     file.stream_count = min(_stream_count(info), _WHOLE_MAX)
     file.mediaflow_tag = info.mediaflow_tag[:120]
-    file.probed_at = timezone.now()
+    file.probed_at = now or timezone.now()
     file.video_codec = video.codec[:20] if video else ""
     file.video_profile = video.profile[:60] if video else ""
     file.width = min(video.width, _WHOLE_MAX) if video else 0

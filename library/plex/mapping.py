@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RemotePath:
         return (self.anchor, *self.names)
 
 
+@lru_cache(maxsize=64)  # one path is asked about several times in a row
 def parse_remote(text: str) -> RemotePath | None:
     """None for what is not absolute or climbs (`..`): such a path must not leave its folder."""
     if "\0" in text:

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from library.plex.sync_writer import SyncWriter
 
 T = TypeVar("T")
-_BATCHES_AHEAD: Final = 2
+_READERS: Final = 3
+# A transaction changes pages all over the indexes of a file; more files at once share them.
+_BATCHES_A_WRITE: Final = 5
+_BATCHES_AHEAD: Final = 2 * _BATCHES_A_WRITE
 _POLL_S: Final = 0.5
 
 
 class ReadAhead:
-    """One page and two batches of details ahead, so that memory stays flat. Writes in this thread.
+    """A page and some batches of details ahead, so that memory stays flat. Writes in this thread.
 
     A problem of a call is raised where its answer is waited for.
     """
@@ -34,7 +37,7 @@ class ReadAhead:
         self._client = client
         self._writer = writer
         self._checkpoint = checkpoint
-        self._pool = ThreadPoolExecutor(_BATCHES_AHEAD + 1, thread_name_prefix="plex")
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="plex")
         self._waiting: list[tuple[str, int]] = []  # (rating key, where its page began)
         self._asked: deque[tuple[int, list[str], Future[list[ItemFacts]]]] = deque()
         self._under_way: set[str] = set()
@@ -81,11 +84,14 @@ class ReadAhead:
             self._write_oldest()
 
     def _write_oldest(self) -> None:
-        _begun_at, keys, future = self._asked[0]
-        items: list[ItemFacts] = self.wait(future)
+        oldest = [self._asked[number] for number in range(min(_BATCHES_A_WRITE, len(self._asked)))]
+        items: list[ItemFacts] = []
+        for _begun_at, _keys, future in oldest:
+            items += self.wait(future)
         self._writer.write(items)
-        self._asked.popleft()
-        self._under_way.difference_update(keys)
+        for _begun_at, keys, _future in oldest:
+            self._asked.popleft()
+            self._under_way.difference_update(keys)
 
     def written_until(self, start: int) -> int:
         """The position in the list before which everything is written."""

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
+from django.db.models.base import ModelState
 from django.utils import timezone
 
 from library.file_records import (
@@ -132,12 +133,13 @@ def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, 
     by_path: dict[str, str] = {}
     named: dict[str, ParsedName] = {}
     chosen: dict[str, Wanted] = {}
+    blank, now = MediaFile(library=library), timezone.now()
     for one in wanted:
-        row = MediaFile(library=library)
+        row = _copy_of(blank)
         apply_path(row, stand_in_path(one.part.path, section.locations))
         by_path[one.part.path] = row.path_digest
         name = _name(one)
-        _fill(row, one, name)
+        _fill(row, one, name, now)
         rows[row.path_digest], named[row.path_digest] = row, name
         chosen[row.path_digest] = one
     columns = insert_columns(MediaFile)
@@ -148,7 +150,6 @@ def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, 
     )  # fmt: skip
     saved = MediaFile.objects.filter(library=library, path_digest__in=list(rows))
     probes: list[tuple[Any, ...]] = []
-    now = timezone.now()
     for digest, pk in saved.values_list("path_digest", "pk"):
         row, info = rows[digest], chosen[digest].part.info
         row.pk = pk
@@ -157,6 +158,13 @@ def save_stand_ins(section: PlexSection, wanted: Iterable[Wanted]) -> dict[str, 
     upsert_rows(MediaProbe, _PROBE_COLUMNS, probes, unique=("file",))
     _link(library.pk, [(row, named[digest], chosen[digest]) for digest, row in rows.items()])
     return {path: rows[digest] for path, digest in by_path.items()}
+
+
+def _copy_of(row: MediaFile) -> MediaFile:
+    """Of an unsaved row: a tenth of the time that making another one takes."""
+    copy = MediaFile.__new__(MediaFile)
+    copy.__dict__ = {**row.__dict__, "_state": ModelState()}
+    return copy
 
 
 def _link(library_id: int, named: Sequence[tuple[MediaFile, ParsedName, Wanted]]) -> None:
@@ -214,10 +222,10 @@ def _name(one: Wanted) -> ParsedName:
     )
 
 
-def _fill(row: MediaFile, one: Wanted, name: ParsedName) -> None:
+def _fill(row: MediaFile, one: Wanted, name: ParsedName, now: datetime) -> None:
     part = one.part
     if part.info is not None:
-        apply_probe(row, part.info)
+        apply_probe(row, part.info, now)
     else:
         row.container = part.container
     apply_name(row, name)
@@ -226,9 +234,7 @@ def _fill(row: MediaFile, one: Wanted, name: ParsedName) -> None:
     row.availability, row.availability_reason = Availability.UNREACHABLE, one.reason
     row.is_in_plex = True
     row.play_count, row.last_played_at = plays(one.items)
-    row.added_at = min(
-        (item.added_at for item in one.items if item.added_at), default=timezone.now()
-    )
+    row.added_at = min((item.added_at for item in one.items if item.added_at), default=now)
 
 
 def _is_time(text: str) -> bool:

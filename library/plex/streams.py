@@ -7,6 +7,7 @@ only seen where a title says so. Such values are hints until a probe has read th
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from library.media_info import (
@@ -107,17 +108,21 @@ def _language(stream: Mapping[str, Any]) -> str:
     return "" if code in {"und", "unk", "zxx", "mis"} else code[:12]
 
 
-def _disposition(stream: Mapping[str, Any]) -> Disposition:
-    titles = _titles(stream).lower()
-    return Disposition(
-        is_default=flag(stream.get("default")),
-        is_forced=flag(stream.get("forced")) or "forced" in titles,
-        is_commentary="comment" in titles,
-        is_hearing_impaired=flag(stream.get("hearingImpaired")) or "sdh" in titles.split(),
-        is_visual_impaired=flag(stream.get("visualImpaired")),
-        is_original=flag(stream.get("original")),
-        is_dub=flag(stream.get("dub")),
+def _disposition(stream: Mapping[str, Any], titles: str) -> Disposition:
+    words = titles.lower()
+    return _shared_disposition(
+        flag(stream.get("default")),
+        flag(stream.get("forced")) or "forced" in words,
+        "comment" in words,
+        flag(stream.get("hearingImpaired")) or "sdh" in words.split(),
+        flag(stream.get("visualImpaired")),
+        flag(stream.get("original")),
+        flag(stream.get("dub")),
     )
+
+
+# Values that never change, of which a library has millions alike.
+_shared_disposition: Final = lru_cache(maxsize=128)(Disposition)
 
 
 def _video(stream: Mapping[str, Any], media: Mapping[str, Any]) -> VideoStream:
@@ -152,7 +157,7 @@ def _video(stream: Mapping[str, Any], media: Mapping[str, Any]) -> VideoStream:
         bit_rate_kbps=number(stream.get("bitrate")) or None,
         language=_language(stream),
         title=text(stream.get("title")),
-        disposition=_disposition(stream),
+        disposition=_disposition(stream, titles),
     )
 
 
@@ -224,19 +229,19 @@ def _audio(stream: Mapping[str, Any]) -> AudioStream:
         object_audio=objects,
         language=_language(stream),
         title=text(stream.get("title")),
-        disposition=_disposition(stream),
+        disposition=_disposition(stream, titles),
     )
 
 
 def _subtitle(stream: Mapping[str, Any]) -> SubtitleStream:
-    codec = _codec(stream)
+    codec, titles = _codec(stream), _titles(stream)
     return SubtitleStream(
         index=number(stream.get("index")) or 0,
         codec=codec,
         is_text=codec in TEXT_SUBTITLES,
         language=_language(stream),
         title=text(stream.get("title")),
-        disposition=_disposition(stream),
+        disposition=_disposition(stream, titles),
     )
 
 

@@ -25,6 +25,7 @@ from library.plex.sections import no_such_library, refresh_sections
 from library.plex.sync_losses import settle_losses
 from library.plex.sync_writer import SyncWriter
 from library.totals import refresh_totals
+from mediaflow.base.bulk_writes import large_writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,8 @@ class SectionSync:
                 # All is read now, so nothing is left to be looked for afterwards.
                 section.link_signature = signature
             sweep = sweep or self._new_sweep(facts, now, is_full=is_full)
-            self._sweep(sweep, accept_losses=accept_losses)
+            with large_writes():
+                self._sweep(sweep, accept_losses=accept_losses)
         return self._finish(mode, now)
 
     def _is_unchanged(self, facts: SectionFacts) -> bool:

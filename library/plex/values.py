@@ -12,9 +12,12 @@ _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 def text(value: object) -> str:
     """ "" for None; lists and objects are no text."""
-    if value is None or isinstance(value, (list, dict)):
+    if isinstance(value, str):
+        found = value
+    elif value is None or isinstance(value, (list, dict)):
         return ""
-    found = value if isinstance(value, str) else str(value)
+    else:
+        found = str(value)
     if found.isascii():
         return found.replace("\0", "")
     # No database takes a NUL, and PostgreSQL no half of a surrogate pair.

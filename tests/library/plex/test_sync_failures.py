@@ -38,6 +38,8 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
         "size": 5, "where": None,
     })  # fmt: skip
     monkeypatch.setattr("library.plex.read_ahead.BATCH_IDS", 3)
+    monkeypatch.setattr("library.plex.read_ahead._BATCHES_A_WRITE", 1)
+    monkeypatch.setattr("library.plex.read_ahead._BATCHES_AHEAD", 2)
     monkeypatch.setattr("library.plex.sync_losses.BATCH_IDS", 3)
 
 
