@@ -87,7 +87,8 @@ class ReadAhead:
         oldest = [self._asked[number] for number in range(min(_BATCHES_A_WRITE, len(self._asked)))]
         items: list[ItemFacts] = []
         for _begun_at, _keys, future in oldest:
-            items += self.wait(future)
+            found: list[ItemFacts] = self.wait(future)
+            items += found
         self._writer.write(items)
         for _begun_at, keys, _future in oldest:
             self._asked.popleft()

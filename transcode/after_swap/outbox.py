@@ -37,9 +37,9 @@ RESTORED: Final = "file_restored"
 PLEX: Final = "plex"
 ARR: Final = "arr"
 FAN_OUT: Final = (SWAPPED, RESTORED)
-# Two days and a half in all.
+# 56 hours in all.
 BACK_OFF_S: Final = (30, 60, 120, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
-MAX_ATTEMPTS: Final = len(BACK_OFF_S)
+MAX_ATTEMPTS: Final = len(BACK_OFF_S) + 1
 KEPT_FOR: Final = timedelta(days=60)
 CLAIMED: Final = declare("outbox.claimed", "an entry is claimed, nobody was told anything")
 TOLD: Final = declare("outbox.told", "the handler is through, its end is not written")

@@ -115,7 +115,7 @@ class _Walk:
         failures: list[str] = []
         for swap in _open_swaps(self._row, self._server):
             self._claim.checkpoint()
-            outcome = self._advance(swap)
+            outcome = self._advance_alone(swap)
             if isinstance(outcome, Later):
                 waits.append(outcome.text)
             elif isinstance(outcome, Failed):
@@ -146,6 +146,15 @@ class _Walk:
                 before = {**swap.before, "asked_at": timezone.now().isoformat()}
                 _mine(swap).update(step=STEP_SCANNED, before=before)
 
+    def _advance_alone(self, swap: PlexSwap) -> Outcome:
+        """A refusal concerns one item: the others of the file go on."""
+        try:
+            return self._advance(swap)
+        except PlexProblem as problem:
+            if problem.kind != "refused":
+                raise
+            return Failed(problem.text)
+
     def _advance(self, swap: PlexSwap) -> Outcome:
         """As many steps as go without waiting."""
         if swap.step == STEP_SCANNED:
@@ -153,7 +162,9 @@ class _Walk:
             if outcome is not None:
                 return outcome
         if swap.step == STEP_FOUND:
-            self._put_back_and_analyze(swap)
+            outcome = self._put_back_and_analyze(swap)
+            if outcome is not None:
+                return outcome
         return self._compare_streams(swap)
 
     def _look_for_file(self, swap: PlexSwap) -> Outcome | None:
@@ -176,20 +187,22 @@ class _Walk:
         reach(KEY_FOUND)
         return None
 
-    def _put_back_and_analyze(self, swap: PlexSwap) -> None:
+    def _put_back_and_analyze(self, swap: PlexSwap) -> Outcome | None:
+        """None: done. Plex may have made the item anew once more: then it is looked for again."""
+        film = self._plex.film(swap.rating_key_after)
+        if film is None:
+            return self._wait(swap, STEP_DUE, f"{self._server.name} has lost the file again.")
         if swap.rating_key_after != swap.rating_key_before:
-            self._put_back(swap)
+            self._put_back(swap, film)
         self._check(swap)
         self._plex.analyze(swap.rating_key_after)
         reach(ANALYSIS_ASKED)
         before = {**swap.before, "asked_at": timezone.now().isoformat()}
         _step(swap, STEP_ANALYZED, before=before)
+        return None
 
-    def _put_back(self, swap: PlexSwap) -> None:
+    def _put_back(self, swap: PlexSwap, film: Film) -> None:
         """Only what differs is written, so a second time writes nothing."""
-        film = self._plex.film(swap.rating_key_after)
-        if film is None:
-            return
         now = from_film(film)
         first = swap.before.get("first") or now
         if "first" not in swap.before:  # what it was before the first edit, for the words
@@ -241,10 +254,11 @@ class _Walk:
         return joined(str(swap.before.get("folder", "")), _name_of(self._path))
 
     def _is_scanning(self, swap: PlexSwap) -> bool:
-        """A scan that was asked for takes a moment to begin."""
+        """A scan that was asked for takes a moment to begin; one that hangs is not waited for."""
         asked_at = parse_datetime(str(swap.before.get("asked_at", "")))
-        if asked_at is not None and timezone.now() - asked_at < SCAN_BEGINS:
-            return True
+        since = timezone.now() - asked_at if asked_at is not None else PATIENCE
+        if since < SCAN_BEGINS or since >= PATIENCE:
+            return since < SCAN_BEGINS
         return self._plex.is_refreshing(swap.section_key)
 
     def _left_over(self, swap: PlexSwap, film: Film) -> list[str]:
