@@ -80,6 +80,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The longest first: no other worker takes a part of a module then and makes its site again.
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
     for item in items:
         for marker in item.iter_markers("service"):
             name = marker.args[0]

@@ -49,9 +49,9 @@ def make_films(folder: Path) -> Path:
 
 
 @pytest.fixture
-def fresh_site(tmp_path: Path) -> Iterator[RunningSite]:
+def fresh_site(tmp_path: Path, migrated_data_dir: Path) -> Iterator[RunningSite]:
     """Never set up: its one-time link is unused."""
-    with running_site(tmp_path) as running:
+    with running_site(tmp_path, migrated_data_dir) as running:
         yield running
 
 

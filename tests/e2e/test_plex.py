@@ -45,10 +45,11 @@ def plex() -> Iterator[PlexStandIn]:
 
 
 @pytest.fixture(scope="module")
-def site(plex: PlexStandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
-    with running_site(
-        tmp_path_factory.mktemp("plex-site"), MEDIAFLOW_PLEX_TV_URL=plex.url
-    ) as running:
+def site(
+    plex: PlexStandIn, tmp_path_factory: pytest.TempPathFactory, migrated_data_dir: Path
+) -> Iterator[RunningSite]:
+    folder = tmp_path_factory.mktemp("plex-site")
+    with running_site(folder, migrated_data_dir, MEDIAFLOW_PLEX_TV_URL=plex.url) as running:
         running.instance.run(
             "createsuperuser", "--noinput", "--username=mara", check=True,
             DJANGO_SUPERUSER_PASSWORD=PASSWORD,

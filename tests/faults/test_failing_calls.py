@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.faults.harness import FaultInstance
 
-pytestmark = pytest.mark.ffmpeg
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.thorough]
 BESIDE = {**SAME, "mode": "beside"}
 WAYS: dict[str, tuple[dict[str, Any], dict[str, bool]]] = {
     "same name": (SAME, {}),

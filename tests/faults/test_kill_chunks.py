@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.faults.harness import FaultInstance
 
-pytestmark = pytest.mark.ffmpeg
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.thorough]
 ROOMS = ("chunk.", "join.")
 CHUNKS, SLOTS = 3, 2
 # All chunks are proven when one of these is reached.

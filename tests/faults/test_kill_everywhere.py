@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.faults.harness import FaultInstance
 
-pytestmark = pytest.mark.ffmpeg
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.thorough]
 # Reached only when somebody else changes the films in the instant of our step or after a kill: the
 # tests in test_crashes.py and test_races.py bring that about.
 ONLY_IN_RACES = ("step.unswap_names", "step.return_part", "recovery.unstuck")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.faults.harness import FaultInstance
 
-pytestmark = pytest.mark.ffmpeg
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.thorough]
 ROOMS = ("prepare.", "encode.", "assemble.", "verify.")
 # What a preset without a score does not reach.
 ELSEWHERE: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Instance
 
-pytestmark = [pytest.mark.ffmpeg]
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.thorough]
 
 
 @pytest.fixture

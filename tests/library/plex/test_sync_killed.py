@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import Instance
     from tests.plex_stand_in import PlexStandIn
 
-FILMS = 1_200
+FILMS = 3_200
 _REQUEUE = (
     "from mediaflow.base.models import Operation; from mediaflow.base.operations import *;"
     "row = Operation.objects.get(kind='plex_sync', status='running');"
@@ -40,7 +40,7 @@ def test_a_killed_sync_goes_on_where_it_was(
     token.write_text(plex.token)
     instance.run("plex_add", plex.url, "--token-file", str(token), "--on-this-machine", check=True)
     process = instance.start("plex_sync")
-    plex.before("/library/metadata/", lambda: process.send_signal(signal.SIGKILL), nth=6)
+    plex.before("/library/metadata/", lambda: process.send_signal(signal.SIGKILL), nth=14)
     process.communicate(timeout=240)
     assert process.returncode == -signal.SIGKILL
 

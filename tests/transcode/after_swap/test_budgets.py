@@ -49,7 +49,7 @@ def test_a_round_ends_in_time_whichever_call_drips(
                 break
     assert max(seconds) < SOON_S
     entry = OutboxEntry.objects.get(kind="plex")
-    assert (entry.attempts, entry.error.endswith("did not answer in time.")) == (1, True)
+    assert (entry.attempts, "did not answer in time" in entry.error) == (1, True)
     cinema.plex.faults.clear()
     cinema.tell()
     assert set(LABELS) <= set(cinema.item().tags("Label"))

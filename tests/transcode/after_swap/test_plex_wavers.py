@@ -22,6 +22,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg]
 NEW_NAME = {"name": b"Film (2001)/film.avi", "extension": ".mkv"}
 
 
+def one_round(cinema: Cinema) -> None:
+    outbox.work_on_due()
+    cinema.plex.wait_until_calm()
+    OutboxEntry.objects.filter(done_at=None).update(not_before=timezone.now())
+
+
 def test_an_item_made_anew_after_it_was_found_gets_its_labels_too(
     make_cinema: Callable[..., Cinema], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,14 +47,15 @@ def test_an_item_made_anew_after_it_was_found_gets_its_labels_too(
                 cinema.item().own().pop("Label", None)
 
     monkeypatch.setattr(plex_step, "reach", reach)
-    outbox.work_on_due()
+    for _ in range(6):
+        one_round(cinema)
+        if times:
+            break
     assert cinema.swap().step == "found"
     monkeypatch.setattr(plex_step, "PATIENCE", timedelta(0))
-    OutboxEntry.objects.update(not_before=timezone.now())
-    outbox.work_on_due()
+    one_round(cinema)
     assert cinema.swap().step == "due"  # looked for from the beginning
     monkeypatch.undo()
-    OutboxEntry.objects.update(not_before=timezone.now())
     cinema.tell()
     swap = cinema.swap()
     assert (swap.step, swap.rating_key_after) == ("done", cinema.item().rating_key)
@@ -65,9 +72,7 @@ def test_a_scan_without_end_is_not_waited_for(
     cinema.plex.world.auto_empty_trash = False
     cinema.world.run()
     for _ in range(4):
-        outbox.work_on_due()
-        cinema.plex.wait_until_calm()
-        OutboxEntry.objects.filter(done_at=None).update(not_before=timezone.now())
+        one_round(cinema)
     assert cinema.swap().step == "scanned"
     monkeypatch.setattr(plex_step, "PATIENCE", timedelta(0))
     cinema.tell()
@@ -85,9 +90,7 @@ def test_what_plex_refuses_for_one_item_is_noted_there(
     with monkeypatch.context() as patched:
         patched.setattr(PlexCalls, "analyze", refuse)
         for _ in range(3):
-            outbox.work_on_due()
-            cinema.plex.wait_until_calm()
-            OutboxEntry.objects.filter(done_at=None).update(not_before=timezone.now())
+            one_round(cinema)
     entry = OutboxEntry.objects.get(kind="plex")
     assert entry.attempts >= 1
     assert cinema.swap().error == "Home refused the request (HTTP 404)."
