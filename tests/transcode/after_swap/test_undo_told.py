@@ -150,9 +150,11 @@ def test_an_undo_that_finds_something_in_its_way_lets_plex_be_told_of_the_swap_a
     make_cinema: Callable[..., Cinema], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cinema = swapped_and_made_anew(make_cinema)
+    cinema.plex.world.scan_s = 3  # longer than a look, also on a busy machine
     outbox.work_on_due()
     assert cinema.swap().step == "scanned"  # on its way: the entry of the swap is there
     cinema.plex.wait_until_calm()
+    cinema.plex.world.scan_s = 0.05
 
     def something_came(*_given: object) -> None:
         raise FileExistsError(errno.EEXIST, "the name is taken")
