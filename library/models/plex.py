@@ -6,6 +6,8 @@ encrypted (`mediaflow.base.encryption`) and never shown again.
 
 from __future__ import annotations
 
+import hashlib
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -198,7 +200,7 @@ class PlexPart(models.Model):
     part_id = models.CharField(max_length=20)
     part_index = models.PositiveSmallIntegerField(default=0)  # 0: the only part
     path = models.CharField(max_length=4096)  # as the server names it
-    path_digest = models.CharField(max_length=64)  # SHA-256 of `path` in UTF-8
+    path_digest = models.CharField(max_length=64)  # `digest_of(path)`
     size_bytes = models.BigIntegerField(default=0)
     plex_changestamp = models.CharField(max_length=40, default="", blank=True)
     container = models.CharField(max_length=20, default="", blank=True)
@@ -216,6 +218,12 @@ class PlexPart(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    @staticmethod
+    def digest_of(path: str) -> str:
+        """SHA-256 in UTF-8: an index of whole paths would be too large."""
+        # Names of files here may hold bytes that are no UTF-8; no path of a server does.
+        return hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
 
 
 class PlexEditBatch(models.Model):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from library.plex.client import PlexProblem, client_for, out_of_time
-from library.plex.facts import EPISODE, MOVIE
+from library.plex.facts import number_of
 from library.plex.reading import read_item, read_page, read_sections, read_sessions
 from library.plex.values import entries
 
@@ -177,10 +177,6 @@ class PlexCalls:
             self._api.query(address, method=call)
         except (PlexApiException, PlexProblem, requests.RequestException) as error:
             raise plexapi_problem(error, self._server.name) from None
-
-
-def number_of(kind: str) -> int:
-    return EPISODE if kind == "episode" else MOVIE
 
 
 def _checked(rating_key: str) -> str:
