@@ -119,11 +119,6 @@ class Listing:
     count: int | None = None
     is_count_open: bool = False
 
-    @property
-    def is_count_known(self) -> bool:
-        """Exactly, or as more than 10,000."""
-        return self.count is not None or self.is_count_open
-
 
 def list_files(
     query: FileQuery,

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from library.plex.device import plex_headers
-from library.plex.reading import read_page, read_sections, read_sessions
+from library.plex.reading import read_page, read_sections
 from library.plex.values import container_of, number, text
 from mediaflow.base.encryption import SecretLost, decrypt_secret
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from library.models import PlexServer
-    from library.plex.facts import ItemFacts, Page, SectionFacts, Session
+    from library.plex.facts import ItemFacts, Page, SectionFacts
     from mediaflow.base.outbound import Reply
 
 PAGE_ITEMS: Final = 500
@@ -160,9 +160,6 @@ class PlexClient:
                 return None
             raise
         return next(iter(read_page(container, is_whole=True).items), None)
-
-    def watching_now(self) -> list[Session]:
-        return read_sessions(self.get("/status/sessions", timeout_s=15))
 
     # ------------------------------------------------------------------ calls
 

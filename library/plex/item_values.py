@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from library.models import PlexItem
     from library.plex.facts import ItemFacts
 
-TEXTS: Final = ("title", "sort_title", "content_rating")
 TAGS: Final = ("genres", "labels", "collections")
 FIELDS: Final = ("title", "sort_title", "year", "content_rating", *TAGS)
 PLEX_NAMES: Final = {

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from library.models import PlexServer
     from mediaflow.accounts.models import User
     from mediaflow.base.operations import OperationContext
 
@@ -80,14 +79,6 @@ def start_sync(
     if accept_losses:
         record_audit("plex.accept_losses", actor=actor, subject=section.title)
     return operation
-
-
-def start_server_sync(
-    *, server: PlexServer, actor: User | None = None, is_full: bool = False
-) -> list[Operation]:
-    """The same for all enabled sections of a server."""
-    sections = PlexSection.objects.filter(server=server, is_enabled=True).select_related("server")
-    return [start_sync(section=row, actor=actor, is_full=is_full) for row in sections]
 
 
 def active_sync(section: PlexSection) -> Operation | None:
