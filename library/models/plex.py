@@ -73,7 +73,7 @@ class PlexServer(models.Model):
     is_token_dead = models.BooleanField(default=False)
     error = models.CharField(max_length=500, default="", blank=True)  # of the last contact
     seen_at = models.DateTimeField(null=True, blank=True)  # last answer
-    # Whether it can list what changed (`updatedAt>>=`): probed once per version; None unknown.
+    # Whether it can list what changed (`updatedAt>>`): probed once per version; None unknown.
     can_list_changes = models.BooleanField(null=True, blank=True)
     sync_interval_s = models.PositiveIntegerField(default=3600)  # 0: only by hand
     analyses_after_sync = models.BooleanField(default=True)
@@ -112,7 +112,7 @@ class PlexSection(models.Model):
     content_changed_at = models.BigIntegerField(default=0)
     scanned_at = models.BigIntegerField(default=0)
     sync_generation = models.BigIntegerField(default=0)
-    # A sweep that was stopped goes on here: {generation, type, start}.
+    # A sweep that was stopped goes on here: the fields of `library.plex.sync.Sweep`.
     sync_cursor = models.JSONField(default=dict, blank=True)
     # Server time (seconds) up to which changes were listed: the next list of changes begins here.
     listed_until = models.BigIntegerField(default=0)

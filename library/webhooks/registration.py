@@ -1,7 +1,8 @@
 """Our address in the list of webhooks that plex.tv keeps for an account.
 
 plex.tv only takes the whole list and knows no condition, so each change reads it at the last
-moment, keeps what others have put there, writes, and compares what plex.tv says it has now.
+moment, keeps what others have put there, and writes. Adding our address also compares what plex.tv
+says it has then, and tries again; taking it out does not: one that stays gets 403.
 """
 
 from __future__ import annotations
