@@ -1,7 +1,8 @@
 """Reading from a Plex server: lists in pages, details in batches, a few calls at a time.
 
-Edits, collections and scans go through plexapi (`plexapi_server`), which is too slow and too large
-for lists. Every call has a bound; a busy server is waited for, a dead token is not.
+What changes items or collections goes through `writing`; asking for a scan, for a look into a file
+or for the mark of a watched film goes through plexapi (`plexapi_server`), which is too slow and too
+large for lists. Every call has a bound; a busy server is waited for, a dead token is not.
 """
 
 from __future__ import annotations

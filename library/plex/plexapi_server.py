@@ -1,4 +1,6 @@
-"""plexapi for what it is good at: edits, collections, scans. Never for lists (plex.md, section 4).
+"""plexapi, to ask a server for a scan, for a look into a file, for the mark of a watched film.
+
+Never for lists, for which it is too slow (plex.md, section 4); edits and collections: `writing`.
 
 Its headers are set per call of `connect_plexapi`, not from its own process-wide defaults, which
 would make a new device of every container; reading on demand is off, which would send one request

@@ -38,8 +38,13 @@ class PlexWriter:
     """One server, for one thread. Every method raises PlexProblem."""
 
     def __init__(
-        self, server: PlexServer, *, sleep: Callable[[float], object] = time.sleep
+        self,
+        server: PlexServer,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        ends_at: float | None = None,
     ) -> None:
+        """`ends_at`: on the monotonic clock; all calls together, and their tries, end by then."""
         self._url = url_of(server)
         if not server.is_owned:
             raise PlexProblem("refused", f"{server.name} allows that only to its owner.")
@@ -47,6 +52,7 @@ class PlexWriter:
         self._headers = plex_headers(token_of(server))
         self._session = OutboundSession(may_be_this_machine=server.is_on_this_machine)
         self._sleep = sleep
+        self._ends_at = ends_at
 
     def __enter__(self) -> PlexWriter:
         return self
@@ -102,6 +108,8 @@ class PlexWriter:
         """Again after a busy server, which did nothing; after a cut only where that is harmless."""
         url = self._url + path
         ends_at = time.monotonic() + CALL_BUDGET_S
+        if self._ends_at is not None:
+            ends_at = min(ends_at, self._ends_at)
         for tried in range(1, TRIES + 1):
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
