@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from library.models import PathMapping, PlexServer
 from library.pages.plex_forms import MappingForm
-from library.pages.views_plex import ask
 from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, start_mapping_test
 from mediaflow.base.access import admin_required, operator_required
 from mediaflow.base.audit import record_audit
+from mediaflow.base.htmx import ask_first
 from mediaflow.base.models import Operation
 from mediaflow.base.operation_fragment import operation_context
 
@@ -123,7 +123,7 @@ def mapping_remove(request: HtmxHttpRequest, mapping_id: int) -> HttpResponse:
         mapping.delete()
         messages.success(request, "The mapping is removed.")
         return redirect("library:plex_mappings")
-    return ask(
+    return ask_first(
         request,
         title="Remove this mapping?",
         text=f"Files below {mapping.source} are looked for under their own path then.",

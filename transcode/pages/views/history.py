@@ -11,14 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from mediaflow.base.access import admin_required, operator_required
-from mediaflow.base.htmx import render_page
+from mediaflow.base.htmx import ask, render_page
 from mediaflow.base.settings_store import get_setting
 from mediaflow.templatetags._text import size
 from transcode import services
 from transcode.pages.access import read_operation_id
 from transcode.pages.history import HistoryForm, csv_rows, jobs_matching, read_page, read_totals
 from transcode.pages.queue_work import start_purge
-from transcode.pages.views.answers import answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_moved_on, answer_refused
 from transcode.trash.sweep import trash_summary
 
 if TYPE_CHECKING:

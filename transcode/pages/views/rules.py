@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from library.listing.filters import FilterProblem, files_matching
 from library.pages.filter_pills import describe_query
 from mediaflow.base.access import admin_required, operator_required
-from mediaflow.base.htmx import render_page
+from mediaflow.base.htmx import ask, render_page
 from mediaflow.base.models import Operation
 from transcode.models import Rule, RuleRun
 from transcode.pages.preset_words import badges_of
 from transcode.pages.rule_form import RuleForm, initial_values
 from transcode.pages.rule_rows import read_log, read_rows, run_words, verdict_counts, verdict_kind
-from transcode.pages.views.answers import answer_done, answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_done, answer_moved_on, answer_refused
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.rules import services
 from transcode.rules.dry_run import forecast
