@@ -17,6 +17,7 @@ from library.listing.filters import FilterProblem
 from library.models import AnalysisRun, Library, Recommendation
 from mediaflow.base.access import operator_required
 from mediaflow.base.htmx import ask, render_page
+from mediaflow.base.ids import read_id
 from mediaflow.base.models import Operation
 from mediaflow.insights.bulk import apply_decision
 from mediaflow.insights.forms import form_for
@@ -257,8 +258,7 @@ def look_again(request: HtmxHttpRequest) -> HttpResponse:
     wanted = request.POST.get("library", "")
     library = None
     if wanted:
-        is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= 18
-        library = Library.objects.filter(pk=int(wanted)).first() if is_number else None
+        library = Library.objects.filter(pk=read_id(wanted) or 0).first()
         if library is None:
             text = "There is no such library; nothing was started."
             return answer_refused(request, text, reverse("insights"))
