@@ -110,7 +110,7 @@ def plex_edit_batch(request: HtmxHttpRequest, batch_id: int) -> HttpResponse:
     batch = get_object_or_404(
         PlexEditBatch.objects.select_related("section__server", "requested_by"), pk=batch_id
     )
-    operation = edits.active_operation(batch)
+    operation = edits.active_edit(batch)
     rows = batch.edits.order_by("pk")
     context = {
         "batch": batch,

@@ -19,7 +19,12 @@ from library.plex.sync_losses import LossesRefused
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operations import OperationProblem, start_operation
+from mediaflow.base.operations import (
+    OperationProblem,
+    active_operation,
+    active_operations,
+    start_operation,
+)
 from mediaflow.base.periodic import PeriodicTask
 
 if TYPE_CHECKING:
@@ -83,8 +88,7 @@ def start_sync(
 
 def active_sync(section: PlexSection) -> Operation | None:
     """The sync of this section that waits or runs."""
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return Operation.objects.filter(lock_key=_lock_key(section), status__in=active).first()
+    return active_operation(_lock_key(section))
 
 
 def _last_sync(section: PlexSection) -> Operation | None:
@@ -202,9 +206,7 @@ def start_due_syncs() -> None:
 
 def tidy_calm_links() -> None:
     """Links of all sections but those that a sync is writing now."""
-    active = Operation.objects.filter(
-        kind=SYNC, status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
-    )
+    active = active_operations().filter(kind=SYNC)
     tidy_links([args["section"] for args in active.values_list("args", flat=True)])
 
 
