@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from library.models import PathMapping, PlexServer
 from library.pages.plex_forms import MappingForm
-from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, start_mapping_test
+from library.plex.mapping_check import MAPPING_TEST_KIND, look_at, start_mapping_test
 from mediaflow.base.access import admin_required, operator_required
 from mediaflow.base.audit import record_audit
 from mediaflow.base.htmx import ask_first
