@@ -76,7 +76,7 @@ def _run_plex_look(context: "OperationContext") -> None:
 
 
 def _run_plex_mapping_test(context: "OperationContext") -> None:
-    from library.plex.mapping_test import run_mapping_test
+    from library.plex.mapping_check import run_mapping_test
 
     run_mapping_test(context)
 

@@ -23,7 +23,12 @@ from library.totals import refresh_totals
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operations import request_cancel, start_operation
+from mediaflow.base.operations import (
+    active_operation,
+    active_operations,
+    request_cancel,
+    start_operation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
 SCAN: Final = "scan"
 # So long a scan waits for a look at some folders, which it has asked to stop, to be over.
 MAKES_WAY_S: Final = 5.0
-_ACTIVE: Final = (OperationStatus.QUEUED, OperationStatus.RUNNING)
 _NAME_LENGTH: Final = 120
 _ROOT_BYTES: Final = 4096
 
@@ -202,7 +206,7 @@ def remove_library(library: Library, *, actor: User | None = None) -> None:
 
 def active_scan(library: Library) -> Operation | None:
     """The scan of this library that waits or runs."""
-    return Operation.objects.filter(lock_key=_lock_key(library), status__in=_ACTIVE).first()
+    return active_operation(_lock_key(library))
 
 
 def start_scan(
@@ -272,7 +276,7 @@ def is_partial(scan: Operation) -> bool:
 def _stop_partial_scan(library: Library, scan: Operation, until: float) -> None:
     """Raises LibraryProblem when it does not end at once: its process hangs, or has died."""
     request_cancel(scan.pk, None)
-    active = Operation.objects.filter(pk=scan.pk, status__in=_ACTIVE)
+    active = active_operations().filter(pk=scan.pk)
     while active.exists():
         if time.monotonic() > until:
             text = f"Some folders of “{library.name}” are being looked at; try again in a minute."

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from library.listing.filters import FilterProblem, files_matching
 from library.models import MediaFile
+from mediaflow.base.ids import read_id
 from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operations import OperationContext, OperationProblem, start_operation
 
@@ -91,9 +92,7 @@ def ask_count(
 
 def named_count(kind: str, args: dict[str, Any], counted: str) -> Counting | None:
     """None for a number that names no count, one of something else, or an old one."""
-    if not (counted.isascii() and counted.isdigit() and len(counted) <= 18):
-        return None
-    operation = Operation.objects.filter(pk=int(counted), kind=kind).first()
+    operation = Operation.objects.filter(pk=read_id(counted) or 0, kind=kind).first()
     if operation is None or operation.args != args:
         return None
     ended_at = operation.finished_at

@@ -19,6 +19,7 @@ from library.listing.plan import TEXT_BUDGET_S, Plan, make_plan
 from library.listing.selection import EXACT_UP_TO
 from library.listing.streams import Key, count_source, read_checked, read_keys
 from library.models import MediaFile
+from mediaflow.base.ids import read_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,10 +83,8 @@ def write_key(key: Key) -> str:
 def read_key(text: str, sort: Sort) -> Key | None:
     """Inverse of `write_key` for this sort; None for anything that was not made by it."""
     id_text, _, value = text.partition(".")
-    if not (id_text.isascii() and id_text.isdigit() and len(id_text) <= 18):
-        return None
-    parsed = _read_value(value, sort.column)
-    return None if parsed is None else Key(parsed, int(id_text))
+    pk, parsed = read_id(id_text), _read_value(value, sort.column)
+    return None if pk is None or parsed is None else Key(parsed, pk)
 
 
 def _read_value(text: str, column: str) -> Any:
@@ -118,11 +117,6 @@ class Listing:
     is_partial: bool = False
     count: int | None = None
     is_count_open: bool = False
-
-    @property
-    def is_count_known(self) -> bool:
-        """Exactly, or as more than 10,000."""
-        return self.count is not None or self.is_count_open
 
 
 def list_files(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from library.listing.filters import FilterProblem, files_matching
 from library.models import MediaFile
+from mediaflow.base.ids import read_id
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -89,11 +90,12 @@ def read_selection(data: QueryDict, user: User) -> FileSelection:
     texts = data.getlist("ids")
     if len(texts) > MAX_IDS:
         raise SelectionProblem(f"Select at most {MAX_IDS:,} films by hand, or all that match.")
-    ids = tuple(dict.fromkeys(_read_id(text) for text in texts))
+    ids = tuple(dict.fromkeys(_film_id(text) for text in texts))
     return FileSelection(ids=ids)
 
 
-def _read_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+def _film_id(text: str) -> int:
+    found = read_id(text)
+    if found is None:
         raise SelectionProblem("The selection holds something that is no film; select again.")
-    return int(text)
+    return found

@@ -6,6 +6,8 @@ encrypted (`mediaflow.base.encryption`) and never shown again.
 
 from __future__ import annotations
 
+import hashlib
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -71,7 +73,7 @@ class PlexServer(models.Model):
     is_token_dead = models.BooleanField(default=False)
     error = models.CharField(max_length=500, default="", blank=True)  # of the last contact
     seen_at = models.DateTimeField(null=True, blank=True)  # last answer
-    # Whether it can list what changed (`updatedAt>>=`): probed once per version; None unknown.
+    # Whether it can list what changed (`updatedAt>>`): probed once per version; None unknown.
     can_list_changes = models.BooleanField(null=True, blank=True)
     sync_interval_s = models.PositiveIntegerField(default=3600)  # 0: only by hand
     analyses_after_sync = models.BooleanField(default=True)
@@ -110,7 +112,7 @@ class PlexSection(models.Model):
     content_changed_at = models.BigIntegerField(default=0)
     scanned_at = models.BigIntegerField(default=0)
     sync_generation = models.BigIntegerField(default=0)
-    # A sweep that was stopped goes on here: {generation, type, start}.
+    # A sweep that was stopped goes on here: the fields of `library.plex.sync.Sweep`.
     sync_cursor = models.JSONField(default=dict, blank=True)
     # Server time (seconds) up to which changes were listed: the next list of changes begins here.
     listed_until = models.BigIntegerField(default=0)
@@ -198,7 +200,7 @@ class PlexPart(models.Model):
     part_id = models.CharField(max_length=20)
     part_index = models.PositiveSmallIntegerField(default=0)  # 0: the only part
     path = models.CharField(max_length=4096)  # as the server names it
-    path_digest = models.CharField(max_length=64)  # SHA-256 of `path` in UTF-8
+    path_digest = models.CharField(max_length=64)  # `digest_of(path)`
     size_bytes = models.BigIntegerField(default=0)
     plex_changestamp = models.CharField(max_length=40, default="", blank=True)
     container = models.CharField(max_length=20, default="", blank=True)
@@ -216,6 +218,12 @@ class PlexPart(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    @staticmethod
+    def digest_of(path: str) -> str:
+        """SHA-256 in UTF-8: an index of whole paths would be too large."""
+        # Names of files here may hold bytes that are no UTF-8; no path of a server does.
+        return hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
 
 
 class PlexEditBatch(models.Model):

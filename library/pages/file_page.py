@@ -20,7 +20,7 @@ from library.pages.filter_form import FilterGroup, FilterRange, filter_groups, f
 from library.pages.filter_pills import Pill, make_pills
 from library.pages.scan_cards import scan_card
 from mediaflow.base.film_hooks import bulk_actions, estimate_savings
-from mediaflow.base.models import Operation, OperationStatus
+from mediaflow.base.operations import active_operations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from library.listing.streams import Key
     from mediaflow.accounts.models import User
     from mediaflow.base.film_hooks import BulkAction
+    from mediaflow.base.models import Operation
 
 MAX_POSITION: Final = 10_000_000
 GRID: Final = "grid"
@@ -261,8 +262,7 @@ def _totals(libraries: list[Library]) -> Totals:
 
 
 def _active_scans() -> list[Operation]:
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return list(Operation.objects.filter(status__in=active, kind="scan").order_by("id")[:5])
+    return list(active_operations().filter(kind="scan").order_by("id")[:5])
 
 
 def _headings(user: User, params: QueryDict, sort: Sort, path: str) -> list[Heading]:

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from library.listing.filters import FACET_PARAMS, RANGE_PARAMS, FileFilter
 from library.listing.labels import AUDIO_LABELS
 from library.models import Library
+from mediaflow.base.ids import read_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,8 +81,8 @@ def _range_value(kind: str, text: str) -> str:
 
 
 def _value_label(name: str, text: str) -> str:
-    if name == "library" and text.isdigit():
-        return Library.objects.filter(pk=text).values_list("name", flat=True).first() or text
+    if name == "library" and (pk := read_id(text)) is not None:
+        return Library.objects.filter(pk=pk).values_list("name", flat=True).first() or text
     field = FileFilter.base_filters[name].field
     value = getattr(field, "aliases", {}).get(text.strip().lower(), text)
     return str(getattr(field, "names", {}).get(value, text))

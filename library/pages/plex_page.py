@@ -17,13 +17,13 @@ from library.models import (
 from library.plex.looking import LOOK_KIND
 from library.plex.removal import REMOVE_KIND
 from library.plex.sync_operation import SYNC
-from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operation_fragment import operation_context
+from mediaflow.base.operations import active_operations
 
 if TYPE_CHECKING:
     from mediaflow.accounts.models import User
+    from mediaflow.base.models import Operation
 
-_ACTIVE: Final = (OperationStatus.QUEUED, OperationStatus.RUNNING)
 _SHOWN: Final = 5
 
 
@@ -67,7 +67,7 @@ class PlexPage:
 
 def read_plex_page(user: User) -> PlexPage:
     kinds = (LOOK_KIND, SYNC, REMOVE_KIND)
-    running = list(Operation.objects.filter(kind__in=kinds, status__in=_ACTIVE).order_by("id"))
+    running = list(active_operations().filter(kind__in=kinds).order_by("id"))
     going = {row.args.get("server") for row in running if row.kind == REMOVE_KIND}
     syncing = {row.args.get("section") for row in running if row.kind == SYNC}
     sections = PlexSection.objects.select_related("library")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,6 +19,7 @@ from library.plex.client import PlexProblem
 from library.webhooks.registration import register, unregister
 from library.webhooks.services import make_webhook, remove_webhook, set_webhook_enabled
 from mediaflow.base.access import admin_required
+from mediaflow.base.htmx import absolute_url, ask_first
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -96,10 +96,11 @@ def arr_remove(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
         remove_server(server, actor=request.user)
         messages.success(request, f"{server.name} is removed; it is told nothing any more.")
         return redirect("library:connection_list")
-    return _ask(
+    return ask_first(
         request,
         title=f"Remove {server.name}?",
         text="It is told nothing any more. Its own films and settings are not touched.",
+        verb="Remove",
         action=reverse("library:arr_remove", args=[server.pk]),
         cancel_url=reverse("library:connection_list"),
     )
@@ -122,9 +123,7 @@ def webhook_add(request: HtmxHttpRequest) -> HttpResponse:
     webhook, secret = make_webhook(
         kind=form.cleaned_data["kind"], name=form.cleaned_data["name"], actor=request.user
     )
-    path = reverse("library:hook", args=[secret])
-    base = settings.ENVIRONMENT.public_url or f"{request.scheme}://{request.get_host()}"
-    address = f"{base}{path}"
+    address = absolute_url(request, reverse("library:hook", args=[secret]))
     if account := form.cleaned_data.get("account"):
         _register(request, webhook, address, account)
     return _webhook_page(request, WebhookForm(), made=webhook, address=address)
@@ -184,10 +183,11 @@ def webhook_remove(request: HtmxHttpRequest, webhook_id: int) -> HttpResponse:
         remove_webhook(webhook, actor=request.user)
         messages.success(request, f"{webhook.name} is removed; its address answers no more.")
         return redirect("library:webhook_list")
-    return _ask(
+    return ask_first(
         request,
         title=f"Remove {webhook.name}?",
         text=_REMOVAL["plex" if webhook.kind == "plex" else "arr"],
+        verb="Remove",
         action=reverse("library:webhook_remove", args=[webhook.pk]),
         cancel_url=reverse("library:webhook_list"),
     )
@@ -198,18 +198,3 @@ def _unregister(request: HtmxHttpRequest, webhook: Webhook) -> None:
         unregister(webhook, actor=request.user)
     except PlexProblem as problem:
         messages.warning(request, f"Take the address out of Plex yourself: {problem.text}")
-
-
-def _ask(
-    request: HtmxHttpRequest, *, title: str, text: str, action: str, cancel_url: str
-) -> HttpResponse:
-    template = "components/_dialog.html" if request.htmx else "components/confirm_page.html"
-    context = {
-        "title": title,
-        "text": text,
-        "action": action,
-        "verb": "Remove",
-        "danger": True,
-        "cancel_url": cancel_url,
-    }
-    return render(request, template, context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -26,7 +25,7 @@ from library.plex.sign_in import (
     sign_out,
 )
 from mediaflow.base.access import admin_required
-from mediaflow.base.htmx import render_page
+from mediaflow.base.htmx import absolute_url, ask_first, render_page
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -90,8 +89,7 @@ def sign_in_poll(request: HtmxHttpRequest, nonce: str) -> HttpResponse:
 
 def _waiting(request: HtmxHttpRequest, pin: PlexPin) -> dict[str, Any]:
     path = reverse("library:plex_sign_in", args=[pin.nonce])
-    base = settings.ENVIRONMENT.public_url or f"{request.scheme}://{request.get_host()}"
-    return {"pin": pin, "plex_url": plex_tv.sign_in_url(pin.code, f"{base}{path}")}
+    return {"pin": pin, "plex_url": plex_tv.sign_in_url(pin.code, absolute_url(request, path))}
 
 
 def _sign_in_answer(request: HtmxHttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -117,7 +115,7 @@ def account_sign_out(request: HtmxHttpRequest, account_id: int) -> HttpResponse:
             text += " Plex could not be told: remove the device MediaFlow in your Plex account."
         messages.success(request, text)
         return redirect("library:plex")
-    return ask(
+    return ask_first(
         request,
         title=f"Sign {account.username} out?",
         text="MediaFlow forgets the tokens of the account and its servers. What is synced stays,"
@@ -126,19 +124,3 @@ def account_sign_out(request: HtmxHttpRequest, account_id: int) -> HttpResponse:
         action=reverse("library:plex_account_sign_out", args=[account.pk]),
         cancel_url=reverse("library:plex"),
     )
-
-
-def ask(
-    request: HtmxHttpRequest, *, title: str, text: str, verb: str, action: str, cancel_url: str
-) -> HttpResponse:
-    """The question before something that cannot be undone, as a dialog or as a page."""
-    template = "components/_dialog.html" if request.htmx else "components/confirm_page.html"
-    context = {
-        "title": title,
-        "text": text,
-        "action": action,
-        "verb": verb,
-        "danger": True,
-        "cancel_url": cancel_url,
-    }
-    return render(request, template, context)

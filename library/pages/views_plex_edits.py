@@ -15,13 +15,13 @@ from library.models import PlexCollection, PlexEditBatch, PlexSection
 from library.pages.filter_pills import describe_query
 from library.pages.plex_edit_forms import CollectionForm, PlexEditForm
 from library.pages.plex_edit_rows import batch_rows, preview_of, state_counts
-from library.pages.views_plex import ask
 from library.plex import collections as built
 from library.plex import edits
 from library.plex.collections import CollectionProblem
 from library.plex.edits import EditProblem
 from mediaflow.base.access import operator_required
 from mediaflow.base.film_hooks import BulkAction
+from mediaflow.base.htmx import ask_first
 from mediaflow.base.operation_fragment import operation_context
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def plex_edit_batch(request: HtmxHttpRequest, batch_id: int) -> HttpResponse:
     batch = get_object_or_404(
         PlexEditBatch.objects.select_related("section__server", "requested_by"), pk=batch_id
     )
-    operation = edits.active_operation(batch)
+    operation = edits.active_edit(batch)
     rows = batch.edits.order_by("pk")
     context = {
         "batch": batch,
@@ -224,7 +224,7 @@ def collection_forget(request: HtmxHttpRequest, collection_id: int) -> HttpRespo
         built.forget(row, actor=request.user)
         messages.success(request, f"{row.title} is forgotten; in Plex it stays as it is.")
         return redirect("library:plex_collections")
-    return ask(
+    return ask_first(
         request,
         title=f"Forget {row.title}?",
         text="It stays in Plex as it is now, and is no longer kept in step.",

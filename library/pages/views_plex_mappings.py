@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from library.models import PathMapping, PlexServer
 from library.pages.plex_forms import MappingForm
-from library.pages.views_plex import ask
-from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, start_mapping_test
+from library.plex.mapping_check import MAPPING_TEST_KIND, look_at, start_mapping_test
 from mediaflow.base.access import admin_required, operator_required
 from mediaflow.base.audit import record_audit
+from mediaflow.base.htmx import ask_first
+from mediaflow.base.ids import read_id
 from mediaflow.base.models import Operation
 from mediaflow.base.operation_fragment import operation_context
 
@@ -47,10 +48,8 @@ def mapping_list(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _test(request: HtmxHttpRequest) -> dict[str, Any]:
-    number = request.GET.get("test", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 18):
-        return {}
-    row = Operation.objects.filter(pk=int(number), kind=MAPPING_TEST_KIND).first()
+    number = read_id(request.GET.get("test", "")) or 0
+    row = Operation.objects.filter(pk=number, kind=MAPPING_TEST_KIND).first()
     if row is None:
         return {}
     shown = operation_context(row, may_cancel=request.user.is_operator)
@@ -69,13 +68,9 @@ def _result(row: dict[str, Any]) -> dict[str, Any]:
 @operator_required
 @require_POST
 def mapping_test(request: HtmxHttpRequest) -> HttpResponse:
-    server = get_object_or_404(PlexServer, pk=_number(request.POST.get("server", "")))
+    server = get_object_or_404(PlexServer, pk=read_id(request.POST.get("server", "")))
     operation = start_mapping_test(server, actor=request.user)
     return redirect(f"{reverse('library:plex_mappings')}?test={operation.pk}")
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
 
 
 @admin_required
@@ -84,7 +79,7 @@ def mapping_add(request: HtmxHttpRequest) -> HttpResponse:
     """`?source=…&server=…` fills the form in, from a file that nobody reaches."""
     initial = {
         "source": request.GET.get("source", "")[:1000],
-        "plex_server": _number(request.GET.get("server", "")) or None,
+        "plex_server": read_id(request.GET.get("server", "")),
     }
     return _form(request, MappingForm(request.POST or None, initial=initial), "added")
 
@@ -123,7 +118,7 @@ def mapping_remove(request: HtmxHttpRequest, mapping_id: int) -> HttpResponse:
         mapping.delete()
         messages.success(request, "The mapping is removed.")
         return redirect("library:plex_mappings")
-    return ask(
+    return ask_first(
         request,
         title="Remove this mapping?",
         text=f"Files below {mapping.source} are looked for under their own path then.",

@@ -13,7 +13,6 @@ from library.models import PlexSection, PlexServer
 from library.pages.plex_folders import folders_of
 from library.pages.plex_forms import ServerAddForm, ServerForm
 from library.pages.plex_page import server_state
-from library.pages.views_plex import ask
 from library.plex.by_hand import TypedProblem, add_server
 from library.plex.choices import (
     add_section_folder,
@@ -26,6 +25,7 @@ from library.plex.sign_in import is_short_lived
 from library.plex.sync_operation import SyncBusy, start_sync
 from library.services import LibraryProblem
 from mediaflow.base.access import admin_required, operator_required
+from mediaflow.base.htmx import ask_first
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -116,7 +116,7 @@ def server_remove(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
     if server.account is not None and server.account.token_encrypted:
         name = server.account.username
         text += f" While {name} is signed in, it is found again; switch it off to leave it out."
-    return ask(
+    return ask_first(
         request,
         title=f"Remove {server.name}?",
         text=text,

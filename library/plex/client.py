@@ -1,12 +1,12 @@
 """Reading from a Plex server: lists in pages, details in batches, a few calls at a time.
 
-Edits, collections and scans go through plexapi (`plexapi_server`), which is too slow and too large
-for lists. Every call has a bound; a busy server is waited for, a dead token is not.
+What changes items or collections goes through `writing`; asking for a scan, for a look into a file
+or for the mark of a watched film goes through plexapi (`plexapi_server`), which is too slow and too
+large for lists. Every call has a bound; a busy server is waited for, a dead token is not.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from library.plex.device import plex_headers
-from library.plex.reading import read_page, read_sections, read_sessions
-from library.plex.values import number, text
+from library.plex.reading import read_page, read_sections
+from library.plex.values import container_of, number, text
 from mediaflow.base.encryption import SecretLost, decrypt_secret
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from library.models import PlexServer
-    from library.plex.facts import ItemFacts, Page, SectionFacts, Session
+    from library.plex.facts import ItemFacts, Page, SectionFacts
     from mediaflow.base.outbound import Reply
 
 PAGE_ITEMS: Final = 500
@@ -162,9 +162,6 @@ class PlexClient:
             raise
         return next(iter(read_page(container, is_whole=True).items), None)
 
-    def watching_now(self) -> list[Session]:
-        return read_sessions(self.get("/status/sessions", timeout_s=15))
-
     # ------------------------------------------------------------------ calls
 
     def get(
@@ -236,12 +233,8 @@ class PlexClient:
     def _container(self, reply: Reply) -> dict[str, Any]:
         if reply.status != 200:
             raise status_problem(reply.status, self.name)
-        try:
-            found = json.loads(reply.body)
-        except ValueError:
-            found = None
-        container = found.get("MediaContainer") if isinstance(found, dict) else None
-        if not isinstance(container, dict):
+        container = container_of(reply.body)
+        if container is None:
             words = f"{self.name} answered with something that Plex does not say."
             raise PlexProblem("bad_reply", words, status=reply.status)
         return container
@@ -279,6 +272,14 @@ def pause_s(retry_after: str | None, tried: int) -> float:
     return min(max(asked, 0.1), MAX_PAUSE_S)
 
 
+def url_of(server: PlexServer) -> str:
+    """Raises PlexProblem (network) when none of its addresses ever answered."""
+    if not server.url:
+        words = f"No address of {server.name} answered yet. Test its connections."
+        raise PlexProblem("network", words)
+    return server.url.rstrip("/")
+
+
 def token_of(server: PlexServer) -> str:
     """Raises PlexProblem (auth) when there is none, or the key that opens it was lost."""
     try:
@@ -298,11 +299,8 @@ def client_for(
     ends_at: float | None = None,
 ) -> PlexClient:
     """A client of a server as its row says. Raises PlexProblem; close it after use."""
-    if not server.url:
-        words = f"No address of {server.name} answered yet. Test its connections."
-        raise PlexProblem("network", words)
     return PlexClient(
-        url=server.url,
+        url=url_of(server),
         token=token_of(server),
         name=server.name,
         may_be_this_machine=server.is_on_this_machine,

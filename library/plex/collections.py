@@ -13,12 +13,12 @@ from django.db import DatabaseError, IntegrityError, transaction
 from library.listing.filters import FilterProblem, parse_query
 from library.models import PlexCollection, PlexCollectionState, PlexServer
 from mediaflow.base.audit import record_audit
-from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operations import start_operation
+from mediaflow.base.operations import active_operation, start_operation
 
 if TYPE_CHECKING:
     from library.models import PlexSection
     from mediaflow.accounts.models import User
+    from mediaflow.base.models import Operation
 
 log = logging.getLogger(__name__)
 BUILD_KIND: Final = "plex_collections"
@@ -76,8 +76,7 @@ def start_build(row: PlexCollection, *, actor: User | None) -> Operation:
 
 def is_built_by_hand(pk: int) -> bool:
     """Whether somebody asked for it, and that waits or runs."""
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return Operation.objects.filter(lock_key=_lock_key(pk), status__in=active).exists()
+    return active_operation(_lock_key(pk)) is not None
 
 
 def _lock_key(pk: int) -> str:

@@ -6,7 +6,6 @@ who it is before it gets a token: an address of the local network may belong to 
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from library.models import PlexServer
 from library.plex.client import PlexProblem, status_problem, token_of
 from library.plex.device import plex_headers
 from library.plex.plex_tv import Address
-from library.plex.values import text
+from library.plex.values import container_of, text
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
 
 if TYPE_CHECKING:
@@ -111,12 +110,8 @@ def _get(session: OutboundSession, url: str, token: str) -> Reply:
 def _container(reply: Reply) -> dict[str, Any]:
     if reply.status != 200:
         raise status_problem(reply.status, "The server")
-    try:
-        found = json.loads(reply.body)
-    except ValueError:
-        found = None
-    container = found.get("MediaContainer") if isinstance(found, dict) else None
-    if not isinstance(container, dict):
+    container = container_of(reply.body)
+    if container is None:
         raise PlexProblem("bad_reply", "No Plex server answers there.")
     return container
 

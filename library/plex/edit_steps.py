@@ -16,7 +16,7 @@ from library.listing.selection import FileSelection
 from library.models import PlexEdit, PlexEditBatch, PlexEditState, PlexItem
 from library.plex.client import BATCH_IDS, PlexProblem, client_for
 from library.plex.edits import items_of
-from library.plex.facts import EPISODE, MOVIE
+from library.plex.facts import number_of
 from library.plex.item_values import (
     ItemChange,
     ItemValues,
@@ -124,7 +124,7 @@ def _apply_batch(work: _Work) -> None:
                 _refuse(work, row, GONE)
                 continue
             now, row.error = values_of(item), ""
-            wanted.append((row, _number_of(item.type), now, _target(row, change, now)))
+            wanted.append((row, number_of(item.type), now, _target(row, change, now)))
         _send(work, wanted)
         work.report(done, total)
 
@@ -190,7 +190,7 @@ def _undo_batch(work: _Work) -> None:
             )
             if others:
                 row.error = f"Changed by others meanwhile and left so: {', '.join(others)}."[:500]
-            wanted.append((row, _number_of(item.type), now, target))
+            wanted.append((row, number_of(item.type), now, target))
         _send(work, wanted)
         work.report(done, total)
 
@@ -280,10 +280,6 @@ def _change_of(batch: PlexEditBatch) -> ItemChange:
 def _selection_of(batch: PlexEditBatch) -> FileSelection:
     chosen = batch.changes["selection"]
     return FileSelection(tuple(chosen["ids"]), chosen["query"], is_all=chosen["is_all"])
-
-
-def _number_of(kind: str) -> int:
-    return EPISODE if kind == "episode" else MOVIE
 
 
 def _keys(rows: Iterable[PlexEdit]) -> list[str]:

@@ -11,8 +11,7 @@ from django.db import transaction
 
 from library.models import PlexEditBatch, PlexEditState, PlexItem, PlexSection
 from mediaflow.base.audit import record_audit
-from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operations import start_operation
+from mediaflow.base.operations import active_operation, start_operation
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from library.listing.selection import FileSelection
     from library.plex.item_values import ItemChange
     from mediaflow.accounts.models import User
+    from mediaflow.base.models import Operation
 
 EDIT_KIND: Final = "plex_edit"
 UNDO_KIND: Final = "plex_edit_undo"
@@ -78,7 +78,7 @@ def start_rest(batch: PlexEditBatch, *, actor: User) -> Operation:
     """Go on with a batch that stopped on the way. Raises EditProblem."""
     if refusal := why_no_rest(batch):
         raise EditProblem(refusal)
-    active = active_operation(batch)
+    active = active_edit(batch)
     if active is not None and active.kind == UNDO_KIND:
         raise EditProblem("It is being undone.")
     return _start(EDIT_KIND, "Edit in Plex", batch, actor)
@@ -103,16 +103,15 @@ def start_undo(batch: PlexEditBatch, *, actor: User) -> Operation:
     """Raises EditProblem when it was undone already, or is still under way."""
     if batch.undone_at is not None:
         raise EditProblem("It was undone already.")
-    if active_operation(batch) is not None:
+    if active_edit(batch) is not None:
         raise EditProblem("It is still under way; wait for its end, or cancel it.")
     record_audit("plex.edit_undo", actor=actor, subject=batch.title)
     return _start(UNDO_KIND, "Undo edits in Plex", batch, actor)
 
 
-def active_operation(batch: PlexEditBatch) -> Operation | None:
+def active_edit(batch: PlexEditBatch) -> Operation | None:
     """What sends or undoes the batch now."""
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return Operation.objects.filter(lock_key=_lock_key(batch), status__in=active).first()
+    return active_operation(_lock_key(batch))
 
 
 def _lock_key(batch: PlexEditBatch) -> str:

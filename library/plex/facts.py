@@ -14,6 +14,11 @@ MOVIE, EPISODE = 1, 4  # numbers of Plex's types
 TYPE_OF_SECTION = {"movie": MOVIE, "show": EPISODE}
 
 
+def number_of(kind: str) -> int:
+    """Of a film or an episode, by the name of its type."""
+    return EPISODE if kind == "episode" else MOVIE
+
+
 @dataclass(frozen=True, slots=True)
 class SectionFacts:
     """One library of the server."""

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from library.models import PlexItem
     from library.plex.facts import ItemFacts
 
-TEXTS: Final = ("title", "sort_title", "content_rating")
 TAGS: Final = ("genres", "labels", "collections")
 FIELDS: Final = ("title", "sort_title", "year", "content_rating", *TAGS)
 PLEX_NAMES: Final = {
@@ -159,7 +158,7 @@ def edit_params(before: ItemValues, after: ItemValues) -> dict[str, str]:
             continue
         plex = PLEX_NAMES[name]
         if old != new:
-            params |= _tag_params(plex, old, new) if name in TAGS else {f"{plex}.value": _text(new)}
+            params |= tag_params(plex, old, new) if name in TAGS else {f"{plex}.value": _text(new)}
         params[f"{plex}.locked"] = "1" if is_locked else "0"
     return params
 
@@ -168,8 +167,8 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _tag_params(plex: str, old: tuple[str, ...], new: tuple[str, ...]) -> dict[str, str]:
-    """The full set, and what goes by name."""
+def tag_params(plex: str, old: Sequence[str], new: Sequence[str]) -> dict[str, str]:
+    """The full set, and what goes by name. `plex`: Plex's name of the tags in edits."""
     params = {f"{plex}[{number}].tag.tag": name for number, name in enumerate(new)}
     gone = [name for name in old if name not in new]
     if gone:

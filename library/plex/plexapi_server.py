@@ -1,4 +1,6 @@
-"""plexapi for what it is good at: edits, collections, scans. Never for lists (plex.md, section 4).
+"""plexapi, to ask a server for a scan, for a look into a file, for the mark of a watched film.
+
+Never for lists, for which it is too slow (plex.md, section 4); edits and collections: `writing`.
 
 Its headers are set per call of `connect_plexapi`, not from its own process-wide defaults, which
 would make a new device of every container; reading on demand is off, which would send one request
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
-from library.plex.client import PlexProblem, out_of_time, status_problem, token_of
+from library.plex.client import PlexProblem, out_of_time, status_problem, token_of, url_of
 from library.plex.device import plex_headers
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
 
@@ -38,14 +40,12 @@ def connect_plexapi(
     `left_s`: how much time all that is still to be called may take together. Raises PlexProblem;
     later calls raise plexapi's own errors, which `plexapi_problem` explains.
     """
-    if not server.url:
-        words = f"No address of {server.name} answered yet. Test its connections."
-        raise PlexProblem("network", words)
+    url = url_of(server)
     outbound = OutboundSession(may_be_this_machine=server.is_on_this_machine)
     session = _GuardedRequests(outbound, token_of(server), server.name, left_s)
     try:
         # The token is not given to plexapi: it would put it into addresses of pictures.
-        return PlexApiServer(server.url, token=None, session=session, timeout=int(TIMEOUT_S))
+        return PlexApiServer(url, token=None, session=session, timeout=int(TIMEOUT_S))
     except (PlexApiException, PlexProblem, requests.RequestException) as error:
         raise plexapi_problem(error, server.name) from None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from library.models import Library, MediaFile, PlexPart, PlexSection
 from library.plex.finding import PathFinder
 from library.plex.linking import relink_files
-from library.plex.mapping_test import HANGS_MOST, look_at
+from library.plex.mapping_check import HANGS_MOST, look_at
 from library.plex.sync_operation import active_sync
 from library.services import LibraryProblem, start_scan
 from library.totals import refresh_totals

@@ -19,14 +19,18 @@ from library.plex.sync_losses import LossesRefused
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation, OperationStatus
-from mediaflow.base.operations import OperationProblem, start_operation
+from mediaflow.base.operations import (
+    OperationProblem,
+    active_operation,
+    active_operations,
+    start_operation,
+)
 from mediaflow.base.periodic import PeriodicTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from library.models import PlexServer
     from mediaflow.accounts.models import User
     from mediaflow.base.operations import OperationContext
 
@@ -82,18 +86,9 @@ def start_sync(
     return operation
 
 
-def start_server_sync(
-    *, server: PlexServer, actor: User | None = None, is_full: bool = False
-) -> list[Operation]:
-    """The same for all enabled sections of a server."""
-    sections = PlexSection.objects.filter(server=server, is_enabled=True).select_related("server")
-    return [start_sync(section=row, actor=actor, is_full=is_full) for row in sections]
-
-
 def active_sync(section: PlexSection) -> Operation | None:
     """The sync of this section that waits or runs."""
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return Operation.objects.filter(lock_key=_lock_key(section), status__in=active).first()
+    return active_operation(_lock_key(section))
 
 
 def _last_sync(section: PlexSection) -> Operation | None:
@@ -211,9 +206,7 @@ def start_due_syncs() -> None:
 
 def tidy_calm_links() -> None:
     """Links of all sections but those that a sync is writing now."""
-    active = Operation.objects.filter(
-        kind=SYNC, status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
-    )
+    active = active_operations().filter(kind=SYNC)
     tidy_links([args["section"] for args in active.values_list("args", flat=True)])
 
 

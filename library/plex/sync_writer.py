@@ -6,7 +6,6 @@ anew (another rating key, same guid) goes on in its old row.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -171,7 +170,7 @@ class SyncWriter:
         followed: dict[int, str] = {}
         for facts in fresh:
             same = [row for row in gone if row[1] == facts.guid and row[0] not in followed]
-            own = {_digest(part.path) for part in facts.parts}
+            own = {PlexPart.digest_of(part.path) for part in facts.parts}
             by_path = [row for row in same if own & paths[row[0]]]
             by_edition = [row for row in same if row[2] == facts.edition]
             chosen = by_path or (by_edition if len(by_edition) == 1 else [])
@@ -209,7 +208,7 @@ class SyncWriter:
         self, parts: dict[str, PartFacts], items: Sequence[ItemFacts]
     ) -> dict[str, list[tuple[int | None, int | None]]]:
         """Episodes of the same files that are known already and not in this batch."""
-        digests = {_digest(path): path for path in parts}
+        digests = {PlexPart.digest_of(path): path for path in parts}
         rows = PlexPart.objects.filter(
             plex_item__section=self.section,
             plex_item__missing_since=None,
@@ -281,18 +280,14 @@ class SyncWriter:
             for part in facts.parts:
                 fresh[item_pk, part.part_id] = (
                     item_pk, part.part_id, part.media_id, part.index, part.path,
-                    _digest(part.path), part.size_bytes, part.changestamp, part.container[:20],
-                    found[part.path].reason, files[part.path],
+                    PlexPart.digest_of(part.path), part.size_bytes, part.changestamp,
+                    part.container[:20], found[part.path].reason, files[part.path],
                 )  # fmt: skip
         gone = [pk for key, (pk, _file) in old.items() if key not in fresh]
         if gone:
             PlexPart.objects.filter(pk__in=gone).delete()
         upsert_rows(PlexPart, _PART_COLUMNS, fresh.values(), unique=("plex_item", "part_id"))
         return {file_id for _pk, file_id in old.values() if file_id} | set(files.values())
-
-
-def _digest(path: str) -> str:
-    return hashlib.sha256(path.encode()).hexdigest()
 
 
 def _paths_of(item_ids: Sequence[int]) -> defaultdict[int, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -60,6 +61,16 @@ def moment(value: object) -> datetime | None:
     if not seconds or not 0 < seconds <= _LAST_SECOND:
         return None
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def container_of(body: bytes) -> dict[str, Any] | None:
+    """The MediaContainer of an answer; None where it has none."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    container = found.get("MediaContainer") if isinstance(found, dict) else None
+    return container if isinstance(container, dict) else None
 
 
 def entries(tree: Any, name: str) -> list[dict[str, Any]]:

@@ -6,9 +6,8 @@ One choke point for edits: a PUT without `id=` would change every item of its ty
 
 from __future__ import annotations
 
-import json
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from library.plex.client import (
     TRIES,
@@ -17,9 +16,10 @@ from library.plex.client import (
     pause_s,
     status_problem,
     token_of,
+    url_of,
 )
 from library.plex.device import plex_headers
-from library.plex.values import entries, text
+from library.plex.values import container_of, entries, text
 from mediaflow.base.outbound import OutboundProblem, OutboundSession
 
 if TYPE_CHECKING:
@@ -38,17 +38,21 @@ class PlexWriter:
     """One server, for one thread. Every method raises PlexProblem."""
 
     def __init__(
-        self, server: PlexServer, *, sleep: Callable[[float], object] = time.sleep
+        self,
+        server: PlexServer,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        ends_at: float | None = None,
     ) -> None:
-        if not server.url:
-            words = f"No address of {server.name} answered yet. Test its connections."
-            raise PlexProblem("network", words)
+        """`ends_at`: on the monotonic clock; all calls together, and their tries, end by then."""
+        self._url = url_of(server)
         if not server.is_owned:
             raise PlexProblem("refused", f"{server.name} allows that only to its owner.")
         self._server = server
         self._headers = plex_headers(token_of(server))
         self._session = OutboundSession(may_be_this_machine=server.is_on_this_machine)
         self._sleep = sleep
+        self._ends_at = ends_at
 
     def __enter__(self) -> PlexWriter:
         return self
@@ -75,7 +79,7 @@ class PlexWriter:
             "uri": self._uri(rating_keys),
         }
         reply = self._send("POST", "/library/collections", params, may_repeat=False)
-        for tree in entries(_container(reply), "Metadata"):
+        for tree in entries(container_of(reply.body), "Metadata"):
             if key := text(tree.get("ratingKey")):
                 return key[:20]
         raise PlexProblem("bad_reply", f"{self._server.name} did not say what it made.")
@@ -102,8 +106,10 @@ class PlexWriter:
         self, method: str, path: str, params: Mapping[str, str], *, may_repeat: bool = True
     ) -> Reply:
         """Again after a busy server, which did nothing; after a cut only where that is harmless."""
-        url = self._server.url.rstrip("/") + path
+        url = self._url + path
         ends_at = time.monotonic() + CALL_BUDGET_S
+        if self._ends_at is not None:
+            ends_at = min(ends_at, self._ends_at)
         for tried in range(1, TRIES + 1):
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
@@ -146,12 +152,3 @@ def _checked_values(values: Mapping[str, str]) -> Mapping[str, str]:
     if not values or {"id", "type"} & set(values):
         raise ValueError("values of an item, and no ids among them")
     return values
-
-
-def _container(reply: Reply) -> dict[str, Any]:
-    try:
-        found = json.loads(reply.body)
-    except ValueError:
-        found = None
-    container = found.get("MediaContainer") if isinstance(found, dict) else None
-    return container if isinstance(container, dict) else {}

@@ -1,7 +1,8 @@
 """Our address in the list of webhooks that plex.tv keeps for an account.
 
 plex.tv only takes the whole list and knows no condition, so each change reads it at the last
-moment, keeps what others have put there, writes, and compares what plex.tv says it has now.
+moment, keeps what others have put there, and writes. Adding our address also compares what plex.tv
+says it has then, and tries again; taking it out does not: one that stays gets 403.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from library.models import PlexAccount, Webhook
 from library.plex.client import PlexProblem
 from library.plex.plex_tv import replace_webhooks, webhooks_of
+from library.plex.sign_in import token_of_account
 from library.webhooks.services import digest_of
 from mediaflow.base.audit import record_audit
-from mediaflow.base.encryption import SecretLost, decrypt_secret
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -31,7 +32,7 @@ def accounts_with_webhooks() -> QuerySet[PlexAccount]:
 
 def register(webhook: Webhook, address: str, account: PlexAccount, *, actor: User | None) -> None:
     """Add our address. Raises PlexProblem; the list is as it was then, or has it already."""
-    token = _token_of(account)
+    token = token_of_account(account)
     for _ in range(TRIES):
         before = webhooks_of(token)
         if address in before:
@@ -60,7 +61,7 @@ def unregister(webhook: Webhook, *, actor: User | None) -> list[str]:
 
 
 def _take_out(webhook: Webhook, account: PlexAccount) -> bool:
-    token = _token_of(account)
+    token = token_of_account(account)
     try:
         before = webhooks_of(token)
     except PlexProblem as problem:
@@ -77,11 +78,3 @@ def _take_out(webhook: Webhook, account: PlexAccount) -> bool:
 def _secret_in(address: str) -> str:
     """Of `https://…/hooks/<secret>/`."""
     return address.rstrip("/").rpartition("/")[2]
-
-
-def _token_of(account: PlexAccount) -> str:
-    try:
-        return decrypt_secret(account.token_encrypted)
-    except SecretLost:
-        words = f"MediaFlow has no token for {account.username} any more. Sign in to Plex again."
-        raise PlexProblem("auth", words) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import IntegrityError
@@ -30,6 +29,7 @@ from mediaflow.accounts.models import Role, User
 from mediaflow.accounts.proxies import visitor_address
 from mediaflow.base.access import admin_required
 from mediaflow.base.audit import record_audit
+from mediaflow.base.htmx import absolute_url
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -249,9 +249,7 @@ def _user_page(
 
 
 def _link(request: HtmxHttpRequest, token: str) -> str:
-    path = reverse("accounts:password_link", args=[token])
-    public_url: str = settings.ENVIRONMENT.public_url
-    return public_url + path if public_url else request.build_absolute_uri(path)
+    return absolute_url(request, reverse("accounts:password_link", args=[token]))
 
 
 def _safe_next(request: HttpRequest) -> str:

@@ -21,6 +21,7 @@ from mediaflow.analytics.dimensions import average_kbps, make_dimensions
 from mediaflow.analytics.growth import read_growth
 from mediaflow.analytics.savings import read_savings
 from mediaflow.base.film_hooks import SavingsEstimate, estimate_savings, total_savings
+from mediaflow.base.ids import read_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +78,7 @@ def find_library(text: str) -> Library | None:
     wanted = text.strip()
     if not wanted:
         return None
-    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= 18
-    found = Library.objects.filter(pk=int(wanted)).first() if is_number else None
+    found = Library.objects.filter(pk=read_id(wanted) or 0).first()
     found = found or Library.objects.filter(name__iexact=wanted).first()
     if found is None:
         raise ReportProblem(f"There is no library {wanted[:60]!r}.")

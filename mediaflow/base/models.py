@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -14,6 +16,9 @@ class OperationStatus(models.TextChoices):
     COMPLETED = "completed", "Done"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
+
+
+ACTIVE: Final = frozenset({OperationStatus.QUEUED, OperationStatus.RUNNING})
 
 
 class Operation(models.Model):
@@ -73,7 +78,7 @@ class Operation(models.Model):
 
     @property
     def is_active(self) -> bool:
-        return self.status in {OperationStatus.QUEUED, OperationStatus.RUNNING}
+        return self.status in ACTIVE
 
 
 class OperationEvent(models.Model):

@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from mediaflow.base.leases import BeatTimer, LeasedRows, new_token, own_identity
-from mediaflow.base.models import Operation, OperationEvent, OperationStatus
+from mediaflow.base.models import ACTIVE, Operation, OperationEvent, OperationStatus
 from mediaflow.base.transitions import TransitionTable, change_status
 from mediaflow.base.wake import ring
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.models import AbstractBaseUser
+    from django.db.models import QuerySet
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ OPERATION_TABLE: Final = TransitionTable(
             }
         ),
     },
-    active=frozenset({OperationStatus.QUEUED, OperationStatus.RUNNING}),
+    active=ACTIVE,
     terminal=frozenset(
         {OperationStatus.COMPLETED, OperationStatus.FAILED, OperationStatus.CANCELLED}
     ),
@@ -196,7 +197,7 @@ def start_operation(
     """
     _handlers[kind]
     for _ in range(3):
-        active = _active_under(lock_key)
+        active = active_operation(lock_key)
         if active is not None:
             return active
         try:
@@ -216,10 +217,16 @@ def start_operation(
     raise IntegrityError(f"operation {lock_key!r} could not be queued")
 
 
-def _active_under(lock_key: str) -> Operation | None:
+def active_operation(lock_key: str) -> Operation | None:
+    """What waits or runs under a lock."""
     if not lock_key:
         return None
-    return Operation.objects.filter(lock_key=lock_key, status__in=OPERATION_TABLE.active).first()
+    return active_operations().filter(lock_key=lock_key).first()
+
+
+def active_operations() -> QuerySet[Operation]:
+    """All that wait or run."""
+    return Operation.objects.filter(status__in=OPERATION_TABLE.active)
 
 
 def request_cancel(operation_id: int, actor: AbstractBaseUser | None) -> bool:

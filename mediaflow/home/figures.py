@@ -11,8 +11,8 @@ from django.db.models import Count, Q
 from library.listing.rows import shown_title
 from library.models import Library
 from mediaflow.analytics.savings import read_savings
-from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operation_fragment import operation_context
+from mediaflow.base.operations import active_operations
 from mediaflow.home.potential import Potential, read_potential
 from transcode.models import Job, JobStatus
 from transcode.pages.job_words import STATE_KINDS
@@ -80,7 +80,7 @@ class Home:
 
 
 def read_home(user: User) -> Home:
-    active = Operation.objects.filter(status__in=[OperationStatus.QUEUED, OperationStatus.RUNNING])
+    active = active_operations()
     libraries = list(Library.objects.all())
     return Home(
         libraries=libraries,

@@ -20,6 +20,7 @@ from library.listing.filters import (
     parse_query,
 )
 from library.models import Recommendation, RecommendationState
+from mediaflow.base.ids import read_id
 from mediaflow.insights.rows import InsightRow, make_rows, with_films
 
 if TYPE_CHECKING:
@@ -147,13 +148,8 @@ def read_page(query: InsightQuery, cursor: str = "") -> InsightPage:
 def _read_cursor(text: str) -> tuple[int, int | None] | None:
     """`<id>.<value>`; None for anything that this list did not make."""
     id_text, _, value = text.partition(".")
-    if not _is_number(id_text) or (value and not _is_number(value)):
-        return None
-    return int(id_text), int(value) if value else None
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
+    pk, number = read_id(id_text), read_id(value)
+    return None if pk is None or (value and number is None) else (pk, number)
 
 
 def _after(
@@ -205,9 +201,11 @@ def read_selection(data: QueryDict) -> InsightSelection:
     texts = data.getlist("ids")
     if len(texts) > MAX_IDS:
         raise FilterProblem("ids", f"Tick at most {MAX_IDS:,}, or choose all that match.")
-    if not all(_is_number(text) for text in texts):
+    found = [read_id(text) for text in texts]
+    ids = [pk for pk in found if pk is not None]
+    if len(ids) < len(found):
         raise FilterProblem("ids", "The selection holds something else; tick again.")
-    return InsightSelection(ids=tuple(dict.fromkeys(int(text) for text in texts)))
+    return InsightSelection(ids=tuple(dict.fromkeys(ids)))
 
 
 def choices() -> dict[str, list[tuple[str, str]]]:

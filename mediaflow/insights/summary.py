@@ -20,8 +20,8 @@ from library.analysis.services import ANALYZE
 from library.models import AnalysisRun, Library, Recommendation, RecommendationState
 from mediaflow.analytics.charts import savings_chart
 from mediaflow.analytics.savings import PERIODS, points_of, predictions_that_held, read_savings
-from mediaflow.base.models import Operation, OperationStatus
 from mediaflow.base.operation_fragment import operation_context
+from mediaflow.base.operations import active_operations
 from mediaflow.insights.rows import make_rows, read_by_ids
 from transcode.models import Preset
 
@@ -165,9 +165,7 @@ def _last_run(library_id: int | None) -> AnalysisRun | None:
 
 
 def _operations(user: User) -> list[dict[str, Any]]:
-    active = Operation.objects.filter(
-        kind=ANALYZE, status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
-    )
+    active = active_operations().filter(kind=ANALYZE)
     return [operation_context(row, may_cancel=user.is_operator) for row in active.order_by("id")]
 
 

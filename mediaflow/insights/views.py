@@ -16,7 +16,8 @@ from library.analysis.services import recommendation_files, start_analysis
 from library.listing.filters import FilterProblem
 from library.models import AnalysisRun, Library, Recommendation
 from mediaflow.base.access import operator_required
-from mediaflow.base.htmx import render_page
+from mediaflow.base.htmx import ask, render_page
+from mediaflow.base.ids import read_id
 from mediaflow.base.models import Operation
 from mediaflow.insights.bulk import apply_decision
 from mediaflow.insights.forms import form_for
@@ -33,7 +34,7 @@ from mediaflow.insights.listing import (
 from mediaflow.insights.rows import make_rows, with_films
 from mediaflow.insights.runs import read_runs
 from mediaflow.insights.summary import read_insights
-from transcode.pages.views.answers import answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_moved_on, answer_refused
 from transcode.pages.views.enqueue import enqueue_preview
 
 if TYPE_CHECKING:
@@ -257,8 +258,7 @@ def look_again(request: HtmxHttpRequest) -> HttpResponse:
     wanted = request.POST.get("library", "")
     library = None
     if wanted:
-        is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= 18
-        library = Library.objects.filter(pk=int(wanted)).first() if is_number else None
+        library = Library.objects.filter(pk=read_id(wanted) or 0).first()
         if library is None:
             text = "There is no such library; nothing was started."
             return answer_refused(request, text, reverse("insights"))

@@ -113,7 +113,7 @@ def test_the_same_lock_key_gives_the_operation_that_is_active(register: object) 
 def test_a_race_for_a_lock_key_gives_both_the_same_operation(register: object) -> None:
     winner = Operation.objects.create(kind="test", title="won", lock_key="k")
     looks = iter([None, winner])
-    with patch.object(ops, "_active_under", lambda _key: next(looks)):
+    with patch.object(ops, "active_operation", lambda _key: next(looks)):
         assert ops.start_operation(kind="test", title="lost", lock_key="k") == winner
 
 

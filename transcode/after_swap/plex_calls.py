@@ -1,4 +1,5 @@
-"""The calls to a Plex server around a swap. Reads go through our client, the rest through plexapi.
+"""The calls to a Plex server around a swap. Reads and edits go through our own client, the rest
+through plexapi.
 
 Every method raises PlexProblem. plexapi is loaded with the first call that needs it.
 """
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from library.plex.client import PlexProblem, client_for, out_of_time
-from library.plex.facts import EPISODE, MOVIE
+from library.plex.facts import number_of
 from library.plex.reading import read_item, read_page, read_sections, read_sessions
 from library.plex.values import entries
+from library.plex.writing import PlexWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,9 +155,10 @@ class PlexCalls:
         self._write("PUT", f"/library/metadata/{_checked(rating_key)}/analyze", {})
 
     def edit(self, section_key: str, kind: str, rating_key: str, values: Mapping[str, Any]) -> None:
-        """Write values of one item. Without an id Plex would change every item of that type."""
-        params = {"type": number_of(kind), "id": _checked(rating_key), **values}
-        self._write("PUT", f"/library/sections/{section_key}/all", params)
+        """Write values of one item."""
+        texts = {name: str(value) for name, value in values.items()}
+        with PlexWriter(self._server, sleep=self._sleep, ends_at=self._ends_at) as writer:
+            writer.edit_items(section_key, number_of(kind), [_checked(rating_key)], texts)
 
     def mark_watched(self, rating_key: str) -> None:
         params = {"key": _checked(rating_key), "identifier": _IDENTIFIER}
@@ -177,10 +180,6 @@ class PlexCalls:
             self._api.query(address, method=call)
         except (PlexApiException, PlexProblem, requests.RequestException) as error:
             raise plexapi_problem(error, self._server.name) from None
-
-
-def number_of(kind: str) -> int:
-    return EPISODE if kind == "episode" else MOVIE
 
 
 def _checked(rating_key: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -101,7 +100,7 @@ def places_in(row: Replacement, server: PlexServer) -> list[Place]:
 
 def _parts_of(row: Replacement, server: PlexServer, names: RemoteNames | None) -> list[PlexPart]:
     paths = names.paths if names is not None else ()
-    digests = [hashlib.sha256(path.encode("utf-8", "replace")).hexdigest() for path in paths]
+    digests = [PlexPart.digest_of(path) for path in paths]
     is_ours = Q(path_digest__in=digests)
     if row.file_id is not None:
         is_ours |= Q(file_id=row.file_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -78,7 +77,7 @@ def _write_part(item: PlexItem, part: PartFacts, file_id: int | None) -> int:
         "media_id": part.media_id,
         "part_index": part.index,
         "path": part.path,
-        "path_digest": hashlib.sha256(part.path.encode("utf-8", "replace")).hexdigest(),
+        "path_digest": PlexPart.digest_of(part.path),
         "size_bytes": part.size_bytes,
         "plex_changestamp": part.changestamp,
         "container": part.container,

@@ -7,8 +7,8 @@ locked: everything else Plex finds out by itself.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
+from library.plex.item_values import tag_params
 from library.plex.values import entries, number, real, text
 
 if TYPE_CHECKING:
@@ -104,12 +104,12 @@ def edits_for(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, An
     for name, key in (("label", "labels"), ("collection", "collections")):
         if set(before.get(key, [])) - set(now.get(key, [])):
             full = dict.fromkeys([*now.get(key, []), *before[key]])
-            values |= _tag_values(name, list(full), [], name in before.get("locked", []))
+            values |= tag_params(name, [], list(full))
+            values[f"{name}.locked"] = int(name in before.get("locked", []))
     for name, wanted in _locked_of(before, "tags"):
         current = now.get("tags", {}).get(name, [])
         if set(current) != set(wanted) or name not in now.get("locked", []):
-            surplus = [tag for tag in current if tag not in wanted]
-            values |= _tag_values(name, wanted, surplus, True)
+            values |= {**tag_params(name, current, wanted), f"{name}.locked": 1}
     for name, value in _locked_of(before, "fields"):
         if now.get("fields", {}).get(name) != value or name not in now.get("locked", []):
             values |= {f"{name}.value": value, f"{name}.locked": 1}
@@ -125,15 +125,6 @@ def _locked_of(before: Mapping[str, Any], kind: str) -> list[tuple[str, Any]]:
     """What a person edited: Plex locks it then."""
     locked = before.get("locked", [])
     return [(name, value) for name, value in before.get(kind, {}).items() if name in locked]
-
-
-def _tag_values(
-    name: str, wanted: list[str], surplus: list[str], is_locked: bool
-) -> dict[str, Any]:
-    values: dict[str, Any] = {f"{name}[{n}].tag.tag": tag for n, tag in enumerate(wanted)}
-    if surplus:
-        values[f"{name}[].tag.tag-"] = ",".join(quote(tag) for tag in surplus)
-    return {**values, f"{name}.locked": int(is_locked)}
 
 
 def compared(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.management.base import CommandError
 
 from library.listing.filters import FilterProblem, files_matching
+from mediaflow.base.ids import read_id
 from mediaflow.base.patience import answer_within
 from transcode.models import Preset
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 BAD_INPUT: Final = 2
 DISK_ANSWERS_S: Final = 30.0  # one that sleeps is woken
-_MAX_ID: Final = 2**63 - 1
 
 
 def bad_input(sentence: str) -> CommandError:
@@ -48,10 +48,10 @@ def read_job_ids(texts: Sequence[str]) -> list[int]:
     """Raises CommandError for what is no job number."""
     ids = []
     for text in texts:
-        is_number = text.isascii() and text.isdigit() and len(text) <= 19
-        if not is_number or not 0 < int(text) <= _MAX_ID:
+        found = read_id(text)
+        if not found:
             raise bad_input(f"{text[:40]!r} is no job number; `mediaflow jobs` lists them.")
-        ids.append(int(text))
+        ids.append(found)
     return list(dict.fromkeys(ids))
 
 

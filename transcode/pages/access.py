@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.http import Http404
 
+from mediaflow.base.ids import read_id
 from transcode.models import Job
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def get_job(job_id: int) -> Job:
 
 def read_job_id(text: str) -> int:
     """A job's number as a form posts it. Raises FormProblem."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    found = read_id(text)
+    if found is None:
         raise FormProblem("That is no job; look at the queue again.")
-    return int(text)
+    return found
 
 
 def read_optional_job_id(text: str) -> int | None:
@@ -56,8 +58,3 @@ def read_priority(text: str) -> int:
     if not (body.isascii() and body.isdigit() and len(body) <= 4):
         raise FormProblem("The priority must be a whole number.")
     return int(text)
-
-
-def read_operation_id(text: str) -> int | None:
-    """The operation that a page shows the progress of; None for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from library.folding import search_text
+from mediaflow.base.ids import read_id
 from transcode.models import Job, JobStatus, TrashEntry, TrashState
 from transcode.pages.causes import cause_choices, cause_filter, cause_of
 from transcode.pages.job_words import (
@@ -250,10 +251,11 @@ def read_page(jobs: QuerySet[Job], cursor: str = "", *, rows: int = PAGE_ROWS) -
 
 def _read_cursor(text: str) -> tuple[datetime, int] | None:
     id_text, _, moment = text.partition(".")
-    if not (id_text.isascii() and id_text.isdigit() and len(id_text) <= 18):
+    pk = read_id(id_text)
+    if pk is None:
         return None
     try:
-        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), int(id_text)
+        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), pk
     except ValueError:
         return None
 

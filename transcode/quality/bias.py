@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-BIAS_SOURCE = "benchmarks/quality.py, tuning half"
 _USUAL_TARGET = 95.0
 _CEILING = 100.5
 _XPSNR_DB_PER_STEP = 3.0  # of XPSNR for each unit of VMAF's curve

@@ -13,6 +13,7 @@ from django.db.models import OuterRef, Subquery
 from library.analysis.decisions import accept
 from library.analysis.kinds import KINDS
 from library.models import Recommendation, RecommendationState
+from mediaflow.base.ids import read_id
 from transcode.models import Job
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def known_cause(text: str) -> str:
     """The cause that a form posts; "" for anything that is none."""
     if text in KINDS:
         return text
-    is_id = text.isascii() and text.isdigit() and len(text) <= 18
-    return text if is_id and Recommendation.objects.filter(pk=int(text)).exists() else ""
+    return text if Recommendation.objects.filter(pk=read_id(text) or 0).exists() else ""
 
 
 def origin_of(cause: str) -> str:

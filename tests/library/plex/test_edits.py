@@ -9,7 +9,7 @@ import pytest
 from library.listing.selection import FileSelection
 from library.models import MediaFile, PlexEdit, PlexEditBatch, PlexItem
 from library.plex.client import PlexProblem
-from library.plex.edits import EditProblem, active_operation, start_edit, start_rest, start_undo
+from library.plex.edits import EditProblem, active_edit, start_edit, start_rest, start_undo
 from library.plex.item_values import (
     ItemChange,
     ItemValues,
@@ -74,7 +74,7 @@ def edit(actor: User, selection: FileSelection | None = None, **change: Any) -> 
 
 
 def finish(batch: PlexEditBatch) -> Operation:
-    operation = active_operation(batch)
+    operation = active_edit(batch)
     assert operation is not None
     return run_operation_here(operation)
 
@@ -258,7 +258,7 @@ def test_a_batch_that_was_undone_on_its_way_does_not_go_on(
     batch.refresh_from_db()
     with pytest.raises(EditProblem, match="was undone"):
         start_rest(batch, actor=operator)
-    assert active_operation(batch) is None
+    assert active_edit(batch) is None
 
 
 # ------------------------------------------------------------------------- batches

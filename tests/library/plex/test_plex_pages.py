@@ -11,10 +11,10 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from library.models import Library, PathMapping, PlexAccount, PlexPin, PlexSection, PlexServer
-from library.plex import mapping_test
+from library.plex import mapping_check
 from library.plex.looking import LOOK_KIND
 from library.plex.mapping import MappingTable
-from library.plex.mapping_test import MAPPING_TEST_KIND, look_at, look_for
+from library.plex.mapping_check import MAPPING_TEST_KIND, look_at, look_for
 from library.plex.sync_operation import SYNC
 from mediaflow.base.encryption import encrypt_secret
 from mediaflow.base.models import AuditEvent, Operation, OperationStatus
@@ -449,7 +449,7 @@ def test_the_test_says_of_twenty_files_which_are_here(
     for number in range(30):
         plex.world.add_movie(films, f"Film {number}", 2000)
     a_section(server, "/data/Movies", key=films.key)
-    paths = mapping_test.sample_paths(server)
+    paths = mapping_check.sample_paths(server)
     assert len(paths) == 20
     there = tmp_path / paths[0].removeprefix("/data/")
     there.parent.mkdir(parents=True)
@@ -476,12 +476,12 @@ def test_a_disk_that_hangs_costs_seconds_not_the_test(tmp_path: Path) -> None:
     table = MappingTable()
     paths = [f"/films/{number}.mkv" for number in range(20)]
     asked = []
-    with mock.patch.object(mapping_test, "answer_within", side_effect=TimeoutError) as looks:
+    with mock.patch.object(mapping_check, "answer_within", side_effect=TimeoutError) as looks:
         rows = look_for(
             paths, table, report=lambda *a, **k: asked.append(a), checkpoint=lambda: None
         )
 
-    assert looks.call_count == mapping_test.HANGS_MOST
+    assert looks.call_count == mapping_check.HANGS_MOST
     assert {row["state"] for row in rows} == {"hangs"}
     assert look_at(bytes(tmp_path / "none")) == ("missing", "It is not there.")
     assert look_at(b"/dev/null")[0] == "denied"

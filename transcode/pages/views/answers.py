@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from transcode.pages.live import live_parts
@@ -52,12 +51,6 @@ def answer_moved_on(request: HtmxHttpRequest, text: str, url: str) -> HttpRespon
         response.headers["HX-Redirect"] = url
         return response
     return HttpResponseRedirect(url)
-
-
-def ask(request: HtmxHttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """A question in the modal, or on a page of its own without JavaScript."""
-    template = "components/_dialog.html" if request.htmx else "components/confirm_page.html"
-    return render(request, template, context, status=status)
 
 
 def _toast(status: int, level: str, text: str, undo_url: str) -> HttpResponse:

@@ -11,14 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from mediaflow.base.access import admin_required, operator_required
-from mediaflow.base.htmx import render_page
+from mediaflow.base.htmx import ask, render_page
+from mediaflow.base.ids import read_id
 from mediaflow.base.settings_store import get_setting
 from mediaflow.templatetags._text import size
 from transcode import services
-from transcode.pages.access import read_operation_id
 from transcode.pages.history import HistoryForm, csv_rows, jobs_matching, read_page, read_totals
 from transcode.pages.queue_work import start_purge
-from transcode.pages.views.answers import answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_moved_on, answer_refused
 from transcode.trash.sweep import trash_summary
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def history(request: HtmxHttpRequest) -> HttpResponse:
         "retention_days": get_setting("trash_retention_days"),
         "query": query,
         "is_filtered": bool(query),
-        "operation_id": read_operation_id(request.GET.get("operation", "")),
+        "operation_id": read_id(request.GET.get("operation", "")),
     }
     return render_page(request, "transcode/history.html", "history-list", context)
 

@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mediaflow.base.access import operator_required
+from mediaflow.base.htmx import ask
 from transcode import services
 from transcode.models import JobStatus
 from transcode.pages.access import FormProblem, get_job, read_job_ids, read_priority
 from transcode.pages.job_page import read_original
 from transcode.pages.job_words import film_name, state_kind, state_word
 from transcode.pages.queue_work import DIRECT_CANCEL_LIMIT, start_cancel, waiting_jobs
-from transcode.pages.views.answers import answer_done, answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_done, answer_moved_on, answer_refused
 from transcode.services import QueueProblem
 from transcode.states import WAITING
 

@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mediaflow.base.access import admin_required
+from mediaflow.base.htmx import ask
 from transcode.models import JobStatus, Preset
 from transcode.pages.preset_form import ImportForm, PresetForm, initial_values
 from transcode.pages.preset_words import badges_of, preset_words
-from transcode.pages.views.answers import answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_moved_on, answer_refused
 from transcode.presets import services as preset_services
 from transcode.presets.services import MAX_IMPORT_BYTES
 from transcode.presets.spec import PresetProblem, PresetSpec

@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from mediaflow.base.access import operator_required
+from mediaflow.base.htmx import ask
 from transcode import services
 from transcode.pages.access import FormProblem, get_job, read_job_id, read_optional_job_id
 from transcode.pages.forms import PauseForm
 from transcode.pages.live import answer_poll
 from transcode.pages.queue_live import dock_part, running_part, side_part, waiting_part
 from transcode.pages.queue_page import read_pause, recent_counts
-from transcode.pages.views.answers import answer_done, answer_refused, ask
+from transcode.pages.views.answers import answer_done, answer_refused
 from transcode.pages.waiting_list import place_beside, read_cursor
 from transcode.services import QueueProblem
 

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from library.listing.filters import FilterProblem, files_matching
 from library.pages.filter_pills import describe_query
 from mediaflow.base.access import admin_required, operator_required
-from mediaflow.base.htmx import render_page
+from mediaflow.base.htmx import ask, render_page
+from mediaflow.base.ids import read_id
 from mediaflow.base.models import Operation
 from transcode.models import Rule, RuleRun
 from transcode.pages.preset_words import badges_of
 from transcode.pages.rule_form import RuleForm, initial_values
 from transcode.pages.rule_rows import read_log, read_rows, run_words, verdict_counts, verdict_kind
-from transcode.pages.views.answers import answer_done, answer_moved_on, answer_refused, ask
+from transcode.pages.views.answers import answer_done, answer_moved_on, answer_refused
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.rules import services
 from transcode.rules.dry_run import forecast
@@ -28,8 +29,6 @@ from transcode.rules.plan import VERDICT_WORDS
 from transcode.rules.services import RuleInputProblem
 
 if TYPE_CHECKING:
-    from django.http import QueryDict
-
     from mediaflow.base.htmx import HtmxHttpRequest
     from transcode.rules.dry_run import VerdictGroup
 
@@ -48,7 +47,9 @@ def rule_detail(request: HtmxHttpRequest, rule_id: int) -> HttpResponse:
     rule = _get(rule_id)
     verdict, text = request.GET.get("verdict", ""), request.GET.get("text", "")[:200]
     counts = verdict_counts(rule)
-    page = read_log(rule, verdict=verdict, text=text, before=_number(request.GET, "before"))
+    page = read_log(
+        rule, verdict=verdict, text=text, before=read_id(request.GET.get("before", "")) or 0
+    )
     context = {
         "row": read_rows([rule], timezone.now())[0],
         "rule": rule,
@@ -231,11 +232,6 @@ def _get(rule_id: int) -> Rule:
     if rule_id >= 2**63:
         raise Http404("There is no such rule.")
     return get_object_or_404(Rule.objects.select_related("preset", "library"), pk=rule_id)
-
-
-def _number(data: QueryDict, name: str) -> int:
-    text = data.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
 def _url(rule: Rule) -> str:
