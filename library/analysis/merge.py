@@ -51,7 +51,7 @@ REST_SHARE, MIN_REST_S = 0.25, 0.002
 # Marks for the ids of a slice among a statement's parameters; no id is one of them.
 _FIRST, _LAST = -(2**62) + 1, -(2**62) + 2
 _FOUND: Final = (
-    *("member_count", "severity", "confidence_pct", "priority", "savings_bytes"),
+    *("member_count", "severity", "confidence_pct", "priority", "size_bytes", "savings_bytes"),
     *("savings_low_bytes", "savings_high_bytes", "basis", "figures"),
 )
 

@@ -87,22 +87,21 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """Of the films whose codec is worth changing; those that somebody decided of are left out."""
-    saved = look.savings.of(KIND.preset)
     decided = Recommendation.objects.filter(kind=codec.KIND.slug, file__isnull=False).exclude(
         state__in=(RecommendationState.OPEN, RecommendationState.GONE)
     )
     groups = (
-        look.free_films.filter(pk__in=found_by(codec.KIND))
-        .exclude(pk__in=decided.values("file_id"))
+        found_by(codec.KIND)
+        .exclude(file_id__in=decided.values("file_id"))
         .order_by()
-        .annotate(key=group_key(), saved=saved.expected, low=saved.low, high=saved.high)
-        .annotate(how=saved.basis)
+        .annotate(key=group_key("file__"))
         .values("key")
         .annotate(films=Count("pk"))
         .filter(films__gte=look.settings["insights_batch_films"])
         .order_by("key")
     )
-    whole = SavedBytes(Sum("saved"), Sum("low"), Sum("high"), _weakest())
+    sums = map(Sum, ("savings_bytes", "savings_low_bytes", "savings_high_bytes"))
+    whole = SavedBytes(*sums, _weakest())
     columns: dict[str, Any] = {
         "library_id": Max("library_id"),
         "group_key": F("key"),
@@ -110,11 +109,11 @@ def find(look: Look) -> int:
         "size_bytes": Sum("size_bytes"),
     }
     figures: dict[str, Any] = {
-        "codec": Max("video_codec"),
-        "resolution": Max("resolution"),
-        "container": Max("container"),
-        "show": Max("show_title"),
-        "season": Max("season"),
+        "codec": Max("file__video_codec"),
+        "resolution": Max("file__resolution"),
+        "container": Max("file__container"),
+        "show": Max("file__show_title"),
+        "season": Max("file__season"),
         "bytes": Sum("size_bytes"),
     }
     return add_groups(KIND, groups, Finding(saved=whole, figures=figures), columns)
@@ -122,4 +121,4 @@ def find(look: Look) -> int:
 
 def _weakest() -> Combinable:
     """The basis of most doubt: the names happen to fall in that order but for one."""
-    return Max("how")
+    return Max("basis")

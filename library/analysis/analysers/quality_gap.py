@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, Count, F, Value, When
 from django.db.models.lookups import LessThan
 
 from library.analysis.findings import Finding, add_films
@@ -122,9 +122,15 @@ def _worth() -> Case:
 
 
 def _by_group(usual: Mapping[tuple[int, int], int]) -> Case:
-    """0 where nothing is usual."""
+    """Library first, then lines; 0 where nothing is usual."""
+    by_library: dict[int, list[When]] = defaultdict(list)
+    for (library_id, lines), kbps in usual.items():
+        by_library[library_id].append(When(resolution=lines, then=Value(kbps)))
     whens = [
-        When(Q(library_id=library_id, resolution=lines), then=Value(kbps))
-        for (library_id, lines), kbps in usual.items()
+        When(library_id=library_id, then=_case(*sizes)) for library_id, sizes in by_library.items()
     ]
+    return _case(*whens)
+
+
+def _case(*whens: When) -> Case:
     return Case(*whens, default=Value(0), output_field=BigIntegerField())
