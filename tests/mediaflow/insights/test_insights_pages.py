@@ -194,6 +194,21 @@ def test_a_list_is_filtered_sorted_and_paged_by_its_address(
         assert seen == [f"Film {number}" for number in order], sort
 
 
+def test_groups_stand_among_films_by_what_they_take_together(
+    library: Library, looked: AnalysisRun, olga: Client
+) -> None:
+    """Amber Road and Basalt take 8 GB each."""
+    for title, size in (("Large", 40 * GB), ("Small", 3 * GB)):
+        Recommendation.objects.create(
+            kind="batch", library=library, group_key=title, size_bytes=size,
+            figures={"show": title, "bytes": size, "codec": "h264", "resolution": 1080,
+                     "container": "mkv"},
+        )  # fmt: skip
+    page = olga.get("/insights/list/?sort=size").context["page"]
+    titles = [row.title for row in page.rows]
+    assert (titles[0], titles[-1]) == ("Large", "Small")
+
+
 @pytest.mark.parametrize(
     ("query", "titles"),
     [
@@ -202,6 +217,11 @@ def test_a_list_is_filtered_sorted_and_paged_by_its_address(
         ("confidence=high", ["Amber Road"]),
         ("severity=medium&recommendation=codec", ["Amber Road"]),
         ("q=basalt", ["Basalt"]),
+        ("q=bas+b", ["Basalt"]),
+        ("q=amber&recommendation=codec", ["Amber Road"]),
+        ("q=asalt", []),
+        ("q=%E6%9D%B1", []),
+        ("q=!&recommendation=codec", ["Amber Road", "Basalt"]),
         ("state=dismissed", []),
     ],
 )
