@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PAGE_ROWS: Final = 50
 EXACT_UP_TO: Final = 10_000
 MAX_IDS: Final = 10_000
+FEW_FILES: Final = 5_000
 # Names that the library's filters understand, too.
 SHARED_PARAMS: Final = ("recommendation", "library", "confidence", "severity", "q")
 # Sort -> columns, each falling; ties are broken by the newest row.
@@ -59,9 +60,9 @@ class InsightQuery:
         """What is asked for, unordered."""
         return self._among(Recommendation.objects.filter(state=self.state))
 
-    def rows_to_count(self) -> QuerySet[Recommendation]:
-        """The same. With words all films that have them are wanted, so SQLite begins with these;
-        an index by state leads to 80,000 rows of which few are about such a film."""
+    def rows_by_words(self) -> QuerySet[Recommendation]:
+        """The same, where SQLite begins with the films that have the words: an index by state would
+        lead through 80,000 rows to the few about such a film. Without words as `rows`."""
         if not self.text:
             return self.rows()
         rows = Recommendation.objects.alias(is_in=Unindexed("state"))
@@ -80,13 +81,15 @@ class InsightQuery:
         return found.filter(file__in=_files_with(self.text)) if self.text else found
 
 
-def _files_with(text: str) -> RawSQL | QuerySet[MediaFile, Any]:
-    """By the index of words; scripts without spaces are looked for in all texts."""
+def _files_with(text: str) -> RawSQL | QuerySet[MediaFile, Any] | list[int]:
+    """By the index of words; scripts without spaces are looked for in all texts, once."""
     terms = split_terms(text)
     is_latin = bool(terms) and all(term.isascii() for term in terms)
     if is_latin and text_index.is_asked_by_words(terms):
         return text_index.files_with_words(terms)
-    return find_files(FileQuery(terms=terms)).values("pk")
+    files = find_files(FileQuery(terms=terms))
+    ids = list(files.values_list("pk", flat=True)[: FEW_FILES + 1])
+    return ids if len(ids) <= FEW_FILES else files.values("pk")
 
 
 def read_query(params: QueryDict) -> InsightQuery:
@@ -144,7 +147,10 @@ class InsightPage:
 
 def read_page(query: InsightQuery, cursor: str = "") -> InsightPage:
     """By keyset: the hundredth page costs what the first does. Two statements."""
-    rows, counted = query.rows(), query.rows_to_count()
+    rows = query.rows_by_words()
+    count = rows.order_by()[: EXACT_UP_TO + 1].count()
+    if query.text and count > EXACT_UP_TO:
+        rows = query.rows()  # in the order of an index the first of so many are soon found
     column = SORTS[query.sort][0]
     order = [f"-{column}"] if column else []
     place = _read_cursor(cursor) if cursor else None
@@ -152,7 +158,6 @@ def read_page(query: InsightQuery, cursor: str = "") -> InsightPage:
     keys = list(page.order_by(*order, "-pk").values_list("pk", column or "pk")[: PAGE_ROWS + 1])
     found = with_films(Recommendation.objects.filter(pk__in=[pk for pk, _ in keys])).in_bulk()
     last = keys[PAGE_ROWS - 1] if len(keys) > PAGE_ROWS else None
-    count = counted.order_by()[: EXACT_UP_TO + 1].count()
     return InsightPage(
         rows=make_rows(found[pk] for pk, _ in keys[:PAGE_ROWS] if pk in found),
         count=count if count <= EXACT_UP_TO else None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Case, CharField, Count, F, Max, Sum, Value, When
-from django.db.models.functions import Cast, Concat, Left
+from django.db.models import Case, CharField, Count, F, Func, Max, Sum, Value, When
+from django.db.models.functions import Cast, Left
 
 from library.analysis.analysers import codec
 from library.analysis.findings import Finding, add_groups, found_by
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # A show's name may be longer than a key.
 _SHOW_LENGTH = 120
+# Named one by one, for an index by state.
+DECIDED: Final = (
+    RecommendationState.ACCEPTED, RecommendationState.DISMISSED, RecommendationState.SNOOZED
+)  # fmt: skip
 
 
 def group_key(prefix: str = "") -> Combinable:
@@ -29,20 +33,22 @@ def group_key(prefix: str = "") -> Combinable:
 
     `prefix` leads to the columns of a file, which are named alike in the facts of a run.
     """
-    return Concat(
+    return _Joined(
         Cast(f"{prefix}library_id", CharField()),
-        Value("|"),
         F(f"{prefix}video_codec"),
-        Value("|"),
         Cast(f"{prefix}resolution", CharField()),
-        Value("|"),
         F(f"{prefix}container"),
-        Value("|"),
         _season(prefix),
-        Value("|"),
         Left(f"{prefix}show_title", _SHOW_LENGTH),
         output_field=CharField(),
     )
+
+
+class _Joined(Func):
+    """Texts that are never null, with a bar between. Django's Concat asks of each whether it is."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " || '|' || "
 
 
 def _season(prefix: str) -> Case:
@@ -87,8 +93,8 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """Of the films whose codec is worth changing; those that somebody decided of are left out."""
-    decided = Recommendation.objects.filter(kind=codec.KIND.slug, file__isnull=False).exclude(
-        state__in=(RecommendationState.OPEN, RecommendationState.GONE)
+    decided = Recommendation.objects.filter(
+        kind=codec.KIND.slug, file__isnull=False, state__in=DECIDED
     )
     groups = (
         found_by(codec.KIND)

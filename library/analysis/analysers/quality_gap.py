@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import BigIntegerField, Case, Count, F, Value, When
+from django.db.models.functions import Least
 from django.db.models.lookups import LessThan
 
 from library.analysis.findings import Finding, add_films
@@ -33,6 +34,9 @@ MIN_FILMS: Final = 20
 # Rates are counted in steps, so that a library is a few hundred rows.
 STEP_KBPS: Final = 100
 MIN_LINES: Final = 480
+# More lines, or more steps, than any film has.
+_LINES: Final = 100_000
+_STEPS: Final = 1_000_000
 CONFIDENCE_PCT: Final = 60
 
 
@@ -111,9 +115,14 @@ def median_steps(rows: Iterable[tuple[int, int, int, int]]) -> dict[tuple[int, i
 
 
 def _usual_rates(films: QuerySet[AnalysisFact]) -> dict[tuple[int, int], int]:
-    step = F("rate") / Value(STEP_KBPS)
-    rows = films.annotate(step=step).values_list("library_id", "resolution", "step")
-    return median_steps(rows.annotate(films=Count("pk")))
+    """Grouped by one number, which is sorted in half the time that three take."""
+    step = Least(F("rate") / Value(STEP_KBPS), Value(_STEPS - 1))
+    place = F("library_id") * Value(_LINES) + Least(F("resolution"), Value(_LINES - 1))
+    rows = films.annotate(group=place * Value(_STEPS) + step).values_list("group")
+    return median_steps(
+        (group // _STEPS // _LINES, group // _STEPS % _LINES, group % _STEPS, count)
+        for group, count in rows.annotate(films=Count("pk"))
+    )
 
 
 def _worth() -> Case:
