@@ -130,8 +130,8 @@ def _items_of_several_files(libraries: Sequence[int]) -> QuerySet[Any, Any]:
 def _guids_of_several_names() -> QuerySet[MediaItem, Any]:
     """Plex's own and its agents' identities; `local:` ones name one file."""
     known = MediaItem.objects.exclude(plex_guid="").exclude(plex_guid__startswith="local:")
-    known = known.exclude(plex_guid__contains=".none:").order_by().values("plex_guid")
-    names = known.annotate(first=Min("identity_key"), last=Max("identity_key"))
+    guids = known.exclude(plex_guid__contains=".none:").order_by().values("plex_guid")
+    names = guids.annotate(first=Min("identity_key"), last=Max("identity_key"))
     return names.filter(first__lt=F("last")).values("plex_guid")
 
 

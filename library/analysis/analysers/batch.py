@@ -106,8 +106,12 @@ def find(look: Look) -> int:
         .filter(films__gte=look.settings["insights_batch_films"])
         .order_by("key")
     )
-    sums = map(Sum, ("savings_bytes", "savings_low_bytes", "savings_high_bytes"))
-    whole = SavedBytes(*sums, _weakest())
+    whole = SavedBytes(
+        expected=Sum("savings_bytes"),
+        low=Sum("savings_low_bytes"),
+        high=Sum("savings_high_bytes"),
+        basis=_weakest(),
+    )
     columns: dict[str, Any] = {
         "library_id": Max("library_id"),
         "group_key": F("key"),

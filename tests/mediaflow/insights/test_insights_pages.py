@@ -232,6 +232,20 @@ def test_each_filter_lets_through_what_it_says(
     assert [row.title for row in page.rows] == titles
 
 
+@pytest.mark.parametrize("exact_up_to", [0, 1, 10_000])
+@pytest.mark.parametrize(("words", "count"), [("road", 2), ("b", 1), ("東", 1), ("東京", 0)])
+def test_words_find_the_same_whether_few_or_many_films_have_them(
+    words: str, count: int, exact_up_to: int, library: Library, looked: AnalysisRun, olga: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    make_recommendation(make_file(library, "東"), "codec")
+    monkeypatch.setattr(listing, "EXACT_UP_TO", exact_up_to)
+    monkeypatch.setattr(listing, "FEW_FILES", exact_up_to)
+    page = olga.get("/insights/list/", {"q": words}).context["page"]
+    assert len(page.rows) == count
+    assert page.count == (count if count <= exact_up_to else None)
+
+
 @pytest.mark.parametrize("query", ["state=lost", "sort=luck", "recommendation=magic", "library=99"])
 def test_a_filter_that_cannot_be_used_is_one_sentence(query: str, olga: Client) -> None:
     answer = olga.get(f"/insights/list/?{query}")
