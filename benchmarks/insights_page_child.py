@@ -102,6 +102,7 @@ def _row(file: MediaFile, kind: str, numbers: random.Random) -> Recommendation:
         savings_bytes=saves,
         savings_low_bytes=saves * 7 // 10,
         savings_high_bytes=saves * 12 // 10,
+        size_bytes=file.size_bytes,
         basis=basis,
         figures=figures,
     )

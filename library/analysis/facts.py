@@ -14,7 +14,6 @@ from library.analysis.findings import days_ago
 from library.analysis.scratch import analyze, fill
 from library.models import (
     AnalysisFact,
-    AnalysisSize,
     Availability,
     FileKind,
     FileState,
@@ -86,10 +85,7 @@ def fill_facts(scope: Scope, settings: Mapping[str, Any], now: datetime) -> int:
     for slug, prefix in PRESETS.items():
         columns |= _parts(slug, prefix, asked_for[slug])
     count = fill(AnalysisFact, analysed_files(scope), columns)
-    films = AnalysisFact.objects.order_by("pk")
-    fill(AnalysisSize, films, {"id": F("id"), "size_bytes": F("size_bytes")})
-    for model in (AnalysisFact, AnalysisSize):
-        analyze(model)
+    analyze(AnalysisFact)
     return count
 
 

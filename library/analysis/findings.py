@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import BigIntegerField, F, JSONField, Max, Q, Value
-from django.db.models.functions import JSONObject
+from django.db.models.functions import Greatest, JSONObject
 from django.db.models.lookups import GreaterThanOrEqual
 
 from library.analysis.scratch import fill
@@ -113,17 +113,19 @@ def last_finding() -> int:
 
 
 def worth_it(saved: SavedBytes, settings: Mapping[str, Any]) -> Q:
-    """Whether a film would get smaller by enough to be worth a sentence."""
+    """Whether a film would get smaller by enough to be worth a sentence.
+
+    The saving is a long expression: it is named once.
+    """
     least_bytes = max(1, settings["insights_min_saving_mb"] * 1_000_000)
-    least_pct = settings["insights_min_saving_pct"]
-    share = GreaterThanOrEqual(saved.expected * Value(100), F("size_bytes") * Value(least_pct))
-    return Q(GreaterThanOrEqual(saved.expected, Value(least_bytes)), share)
+    share = F("size_bytes") * Value(settings["insights_min_saving_pct"]) + Value(99)
+    return Q(GreaterThanOrEqual(saved.expected, Greatest(Value(least_bytes), share / Value(100))))
 
 
 def days_ago(now: datetime, days: int) -> datetime:
     return now - timedelta(days=days)
 
 
-def found_by(kind: AnalysisKind) -> QuerySet[AnalysisFinding, Any]:
-    """Ids of the films that an analyser before this one has written down."""
-    return AnalysisFinding.objects.filter(kind=kind.slug, file_id__isnull=False).values("file_id")
+def found_by(kind: AnalysisKind) -> QuerySet[AnalysisFinding]:
+    """The films that an analyser before this one has written down."""
+    return AnalysisFinding.objects.filter(kind=kind.slug, file__isnull=False)

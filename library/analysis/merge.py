@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from array import array
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
@@ -51,7 +51,7 @@ REST_SHARE, MIN_REST_S = 0.25, 0.002
 # Marks for the ids of a slice among a statement's parameters; no id is one of them.
 _FIRST, _LAST = -(2**62) + 1, -(2**62) + 2
 _FOUND: Final = (
-    *("member_count", "severity", "confidence_pct", "priority", "savings_bytes"),
+    *("member_count", "severity", "confidence_pct", "priority", "size_bytes", "savings_bytes"),
     *("savings_low_bytes", "savings_high_bytes", "basis", "figures"),
 )
 
@@ -92,7 +92,7 @@ class Merge:
 
     def apply(self) -> Changes:
         newest = Recommendation.objects.aggregate(newest=Max("pk"))["newest"] or 0
-        statement = self._statement()
+        statement = _statement(self.kind.is_group, self.run.pk, self.now)
         first, end = self.findings
         rows = SLICE_ROWS
         while first <= end:
@@ -126,69 +126,6 @@ class Merge:
         time.sleep(max(MIN_REST_S, seconds * REST_SHARE))
         return seconds, changed
 
-    def _statement(self) -> SliceStatement:
-        """INSERT … SELECT … ON CONFLICT DO UPDATE of one slice, made once for all of them."""
-        values = self._values()
-        aliases = {f"to_{name}": value for name, value in values.items()}
-        rows = AnalysisFinding.objects.filter(pk__gte=_FIRST, pk__lte=_LAST)
-        sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
-        table, names = _quoted(Recommendation._meta.db_table), ", ".join(map(_column, values))
-        return SliceStatement(
-            f"INSERT INTO {table} ({names}) {sql} {self._on_conflict()}",
-            (*params, *self._conflict_params()),
-        )
-
-    def _values(self) -> dict[str, Any]:
-        """Every column of a recommendation but its id."""
-        found = {name: F(name) for name in _FOUND}
-        scored = {
-            "severity": scoring.severity(),
-            "confidence_pct": scoring.confidence(),
-            "priority": scoring.priority(),
-        }
-        given = {
-            "state": RecommendationState.OPEN.value,
-            "first_run": self.run.pk,
-            "last_run": self.run.pk,
-            "created_at": self.now,
-            "dismissed_reason": "",
-            "snoozed_until": None,
-            "decided_by": None,
-            "decided_at": None,
-        }
-        return {
-            "kind": F("kind"),
-            "library": F("library_id"),
-            "file": F("file_id"),
-            "group_key": F("group_key"),
-            **found,
-            **scored,
-            **{name: _constant(name, value) for name, value in given.items()},
-        }
-
-    def _on_conflict(self) -> str:
-        """A row that is known: what is said of it, and its state where a run may change that."""
-        table = _quoted(Recommendation._meta.db_table)
-        target = "(kind, file_id) WHERE file_id IS NOT NULL"
-        if self.kind.is_group:
-            target = "(kind, library_id, group_key) WHERE file_id IS NULL"
-        updates = [f"{name} = excluded.{name}" for name in _FOUND]
-        again = f"({table}.state = %s OR ({table}.state = %s AND {table}.snoozed_until <= %s))"
-        updates += [
-            "library_id = excluded.library_id",
-            f"state = CASE WHEN {again} THEN %s ELSE {table}.state END",
-            f"snoozed_until = CASE WHEN {again} THEN NULL ELSE {table}.snoozed_until END",
-            "last_run_id = excluded.last_run_id",
-        ]
-        differs = " OR ".join(f"{table}.{name} <> excluded.{name}" for name in _FOUND)
-        differs += f" OR {table}.library_id <> excluded.library_id OR {again}"
-        return f"ON CONFLICT {target} DO UPDATE SET {', '.join(updates)} WHERE {differs}"
-
-    def _conflict_params(self) -> list[Any]:
-        now = connection.ops.adapt_datetimefield_value(self.now)
-        again = [RecommendationState.GONE.value, RecommendationState.SNOOZED.value, now]
-        return [*again, RecommendationState.OPEN.value, *again, *again]
-
     def _end_untrue(self, newest: int) -> int:
         """What is open, or was snoozed until now, and was not found again. Accepted ones stay.
 
@@ -215,6 +152,74 @@ class Merge:
         """Those that nobody has decided about since the ids were read."""
         rows = Recommendation.objects.filter(ending, pk__in=list(ids))
         return rows.update(state=RecommendationState.GONE, snoozed_until=None, last_run=self.run)
+
+
+@lru_cache(maxsize=2)
+def _statement(is_group: bool, run_id: int, now: datetime) -> SliceStatement:
+    """INSERT … SELECT … ON CONFLICT DO UPDATE of one slice, made once for all slices of a run."""
+    values = _values(run_id, now)
+    aliases = {f"to_{name}": value for name, value in values.items()}
+    rows = AnalysisFinding.objects.filter(pk__gte=_FIRST, pk__lte=_LAST)
+    sql, params = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+    table, names = _quoted(Recommendation._meta.db_table), ", ".join(map(_column, values))
+    return SliceStatement(
+        f"INSERT INTO {table} ({names}) {sql} {_on_conflict(is_group)}",
+        (*params, *_conflict_params(now)),
+    )
+
+
+def _values(run_id: int, now: datetime) -> dict[str, Any]:
+    """Every column of a recommendation but its id."""
+    found = {name: F(name) for name in _FOUND}
+    scored = {
+        "severity": scoring.severity(),
+        "confidence_pct": scoring.confidence(),
+        "priority": scoring.priority(),
+    }
+    given = {
+        "state": RecommendationState.OPEN.value,
+        "first_run": run_id,
+        "last_run": run_id,
+        "created_at": now,
+        "dismissed_reason": "",
+        "snoozed_until": None,
+        "decided_by": None,
+        "decided_at": None,
+    }
+    return {
+        "kind": F("kind"),
+        "library": F("library_id"),
+        "file": F("file_id"),
+        "group_key": F("group_key"),
+        **found,
+        **scored,
+        **{name: _constant(name, value) for name, value in given.items()},
+    }
+
+
+def _on_conflict(is_group: bool) -> str:
+    """A row that is known: what is said of it, and its state where a run may change that."""
+    table = _quoted(Recommendation._meta.db_table)
+    target = "(kind, file_id) WHERE file_id IS NOT NULL"
+    if is_group:
+        target = "(kind, library_id, group_key) WHERE file_id IS NULL"
+    updates = [f"{name} = excluded.{name}" for name in _FOUND]
+    again = f"({table}.state = %s OR ({table}.state = %s AND {table}.snoozed_until <= %s))"
+    updates += [
+        "library_id = excluded.library_id",
+        f"state = CASE WHEN {again} THEN %s ELSE {table}.state END",
+        f"snoozed_until = CASE WHEN {again} THEN NULL ELSE {table}.snoozed_until END",
+        "last_run_id = excluded.last_run_id",
+    ]
+    differs = " OR ".join(f"{table}.{name} <> excluded.{name}" for name in _FOUND)
+    differs += f" OR {table}.library_id <> excluded.library_id OR {again}"
+    return f"ON CONFLICT {target} DO UPDATE SET {', '.join(updates)} WHERE {differs}"
+
+
+def _conflict_params(now: datetime) -> list[Any]:
+    at = connection.ops.adapt_datetimefield_value(now)
+    again = [RecommendationState.GONE.value, RecommendationState.SNOOZED.value, at]
+    return [*again, RecommendationState.OPEN.value, *again, *again]
 
 
 def _next_rows(rows: int, seconds: float) -> int:

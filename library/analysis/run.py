@@ -64,7 +64,7 @@ def run_analysis(
             if is_everywhere:
                 keep_members(checkpoint)
         report(steps - 1, steps, "Adding up")
-        recount(has_sizes=True)
+        recount()
     return _finish(run, items, by_kind, time.monotonic() - begun)
 
 

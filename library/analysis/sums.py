@@ -6,29 +6,24 @@ after, and moves the difference: the page never reads 80,000 rows to print a doz
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
 from django.db.models import (
-    BigIntegerField,
     Case,
     Count,
     F,
     Max,
-    OuterRef,
     Q,
-    Subquery,
     Sum,
     Value,
     When,
 )
 from django.db.models.functions import Coalesce
 
+from library.analysis.unindexed import Unindexed
 from library.models import (
-    AnalysisSize,
-    MediaFile,
     Recommendation,
     RecommendationState,
     RecommendationSum,
@@ -37,8 +32,7 @@ from library.models import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from django.db.models import Model, QuerySet
-    from django.db.models.expressions import Combinable
+    from django.db.models import QuerySet
 
 # Confidence in words; the analysers say how sure they are in per cent.
 HIGH_FROM_PCT: Final = 75
@@ -72,22 +66,22 @@ def confidence_band(pct: int) -> int:
     return HIGH if pct >= HIGH_FROM_PCT else FAIR if pct >= FAIR_FROM_PCT else LOW
 
 
-def recount(*, has_sizes: bool = False) -> None:
-    """Add everything up anew: grouped statements over all recommendations. `has_sizes`: within a
-    run, whose table of sizes spares a look at each film for each of them.
+def recount() -> None:
+    """Add everything up anew: two grouped statements over all recommendations.
 
     Of many that takes seconds, in which SQLite's only writer must not be kept: the sums are
     measured first and written if no decision has moved them meanwhile.
     """
+    everything = Recommendation.objects.all()
     for _ in range(RECOUNT_TRIES):
         before = _kept()
-        sums = _measure_all(has_sizes)
+        sums = measure(everything)
         with transaction.atomic():
             if _kept() == before:
                 _replace(sums)
                 return
     with transaction.atomic():
-        _replace(_measure_all(has_sizes))
+        _replace(measure(everything))
 
 
 def _kept() -> set[tuple[Any, ...]]:
@@ -101,59 +95,39 @@ def _replace(sums: Mapping[Key, Amounts]) -> None:
     )
 
 
-def _measure_all(has_sizes: bool) -> dict[Key, Amounts]:
-    """As `measure` of all rows; films are added up in the database."""
-    rows = Recommendation.objects.all()
-    return {**_by_kind(rows, _size_of_file(has_sizes)), **_by_library(has_sizes)}
-
-
-def _size_tables(has_sizes: bool) -> tuple[type[Model], ...]:
-    """Where a film's size is looked up: in the list only if the run did not look at it."""
-    return (AnalysisSize, MediaFile) if has_sizes else (MediaFile,)
-
-
-def _size_of_file(has_sizes: bool) -> Combinable:
-    found = [
-        Subquery(model._default_manager.filter(pk=OuterRef("file_id")).values("size_bytes"))
-        for model in _size_tables(has_sizes)
-    ]
-    return Coalesce(*found, Value(0), output_field=BigIntegerField())
-
-
-def _by_library(has_sizes: bool) -> dict[Key, Amounts]:
-    """Of ALL_KINDS. Films come in the order of an index, so that nothing is sorted."""
-    counts = Q(state=RecommendationState.OPEN, savings_bytes__gt=0)
+def _by_library(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
+    """Of ALL_KINDS: each film once, with what saves most."""
     films = (
-        Recommendation.objects.filter(file__isnull=False)
+        rows.annotate(is_open=Unindexed("state"), film=Unindexed("file_id"))
+        .filter(is_open=RecommendationState.OPEN, film__isnull=False, savings_bytes__gt=0)
         .order_by()
-        .values("file_id")
+        .values("film", "library_id")
         .annotate(
-            home=Max("library_id", filter=counts),
-            saved=Max("savings_bytes", filter=counts),
-            low=Max("savings_low_bytes", filter=counts),
-            high=Max("savings_high_bytes", filter=counts),
+            saved=Max("savings_bytes"),
+            low=Max("savings_low_bytes"),
+            high=Max("savings_high_bytes"),
+            size=Max("size_bytes"),
         )
     )
     sql, params = films.query.sql_with_params()
-    quote = connection.ops.quote_name
-    sizes = ", ".join(
-        f"(SELECT size_bytes FROM {quote(model._meta.db_table)} WHERE id = films.file_id)"
-        for model in _size_tables(has_sizes)
-    )
     statement = (
-        "SELECT home, COUNT(*), SUM(saved), SUM(low), SUM(high),"
-        f" SUM(COALESCE({sizes}, 0)) FROM ({sql}) films WHERE saved IS NOT NULL GROUP BY home"
+        "SELECT library_id, COUNT(*), SUM(saved), SUM(low), SUM(high), SUM(size)"
+        f" FROM ({sql}) films GROUP BY library_id"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         found = cursor.fetchall()
     state = RecommendationState.OPEN.value
     return {
-        (state, ALL_KINDS, int(home), "", 0): (
-            int(count), int(saved), int(low), int(high), int(size)
-        )
-        for home, count, saved, low, high, size in found
-    }  # fmt: skip
+        (state, ALL_KINDS, int(library_id), "", 0): _whole(amounts)
+        for library_id, *amounts in found
+    }
+
+
+def _whole(amounts: Iterable[Any]) -> Amounts:
+    """PostgreSQL adds up to decimals."""
+    count, saved, low, high, size = map(int, amounts)
+    return count, saved, low, high, size
 
 
 def measure(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
@@ -161,10 +135,10 @@ def measure(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
 
     Give all open ones of a film, or the figures of ALL_KINDS are too low.
     """
-    return {**_by_kind(rows, F("file__size_bytes")), **_by_film(rows)}
+    return {**_by_kind(rows), **_by_library(rows)}
 
 
-def _by_kind(rows: QuerySet[Recommendation], size: Combinable) -> dict[Key, Amounts]:
+def _by_kind(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
     band = Case(
         When(confidence_pct__gte=HIGH_FROM_PCT, then=Value(HIGH)),
         When(confidence_pct__gte=FAIR_FROM_PCT, then=Value(FAIR)),
@@ -172,43 +146,17 @@ def _by_kind(rows: QuerySet[Recommendation], size: Combinable) -> dict[Key, Amou
     )
     found = (
         rows.order_by()
-        .annotate(band=band)
-        .values_list("state", "kind", "library_id", "basis", "band")
+        .annotate(band=band, in_state=Unindexed("state"))
+        .values_list("in_state", "kind", "library_id", "basis", "band")
         .annotate(
             n=Count("pk"),
             saved=Sum("savings_bytes"),
             low=Sum("savings_low_bytes"),
             high=Sum("savings_high_bytes"),
-            size=Coalesce(Sum(size), Value(0)),
+            size=Coalesce(Sum("size_bytes", filter=Q(file__isnull=False)), Value(0)),
         )
     )
     return {row[:5]: row[5:] for row in found}
-
-
-def _films(rows: QuerySet[Recommendation]) -> QuerySet[Any, Any]:
-    """Each film once, with what saves most."""
-    return (
-        rows.filter(state=RecommendationState.OPEN, file__isnull=False, savings_bytes__gt=0)
-        .order_by()
-        .values("file_id", "library_id")
-        .annotate(
-            saved=Max("savings_bytes"),
-            low=Max("savings_low_bytes"),
-            high=Max("savings_high_bytes"),
-            size=Max("file__size_bytes"),
-        )
-    )
-
-
-def _by_film(rows: QuerySet[Recommendation]) -> dict[Key, Amounts]:
-    films = _films(rows).values_list("library_id", "saved", "low", "high", "size")
-    sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    for library_id, *amounts in films.iterator(chunk_size=10_000):
-        entry = sums[(RecommendationState.OPEN.value, ALL_KINDS, library_id, "", 0)]
-        entry[0] += 1
-        for place, amount in enumerate(amounts, start=1):
-            entry[place] += amount
-    return {key: (e[0], e[1], e[2], e[3], e[4]) for key, e in sums.items()}
 
 
 def move_sums(before: Mapping[Key, Amounts], after: Mapping[Key, Amounts]) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,17 +62,33 @@ def ensure_text_index(**_signal: Any) -> None:
 
 def ids_with_words(terms: Sequence[str], limit: int) -> list[int]:
     """Up to `limit` ids of files with a word beginning with each of the terms."""
-    if not all(term.isalnum() for term in terms):
+    if not is_asked_by_words(terms):
         return []
-    if connection.vendor == "postgresql":
-        statement = (
-            "SELECT id FROM library_mediafile"
-            " WHERE to_tsvector('simple', search_text) @@ to_tsquery('simple', %s) LIMIT %s"
-        )
-        asked = " & ".join(f"{term}:*" for term in terms)
-    else:
-        statement = f"SELECT rowid FROM {FTS_TABLE} WHERE {FTS_TABLE} MATCH %s LIMIT %s"
-        asked = " AND ".join(f'"{term}"*' for term in terms)
+    statement, asked = _question(terms)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [asked, limit])
+        cursor.execute(f"{statement} LIMIT %s", [asked, limit])
         return [row[0] for row in cursor.fetchall()]
+
+
+def is_asked_by_words(terms: Sequence[str]) -> bool:
+    return all(term.isalnum() for term in terms)
+
+
+def files_with_words(terms: Sequence[str]) -> RawSQL:
+    """All of them, as a part of another statement."""
+    statement, asked = _question(terms)
+    return RawSQL(statement, [asked], output_field=BigIntegerField())
+
+
+def _question(terms: Sequence[str]) -> tuple[str, str]:
+    """The statement for the ids, and its parameter."""
+    if connection.vendor == "postgresql":
+        return (
+            "SELECT id FROM library_mediafile"
+            " WHERE to_tsvector('simple', search_text) @@ to_tsquery('simple', %s)",
+            " & ".join(f"{term}:*" for term in terms),
+        )
+    return (
+        f"SELECT rowid FROM {FTS_TABLE} WHERE {FTS_TABLE} MATCH %s",
+        " AND ".join(f'"{term}"*' for term in terms),
+    )

@@ -12,9 +12,9 @@ from library.models.analysis import (
     StorageFigures,
 )
 from library.models.analysis_scratch import (
+    AnalysisCandidate,
     AnalysisFact,
     AnalysisFinding,
-    AnalysisSize,
     AnalysisVersion,
 )
 from library.models.catalog import (
@@ -55,10 +55,10 @@ from library.models.plex import (
 )
 
 __all__ = [
+    "AnalysisCandidate",
     "AnalysisFact",
     "AnalysisFinding",
     "AnalysisRun",
-    "AnalysisSize",
     "AnalysisVersion",
     "ArrServer",
     "Availability",

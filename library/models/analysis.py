@@ -61,6 +61,9 @@ class Recommendation(models.Model):
     severity = models.PositiveSmallIntegerField(default=1)  # 1 low, 2 medium, 3 high
     confidence_pct = models.PositiveSmallIntegerField(default=50)
     priority = models.PositiveSmallIntegerField(default=0)  # 0 to 100
+    # What the film takes, or all films of the group, as the last run found it: for sums and orders
+    # that need not look at each film.
+    size_bytes = models.BigIntegerField(default=0)
     savings_bytes = models.BigIntegerField(default=0)
     savings_low_bytes = models.BigIntegerField(default=0)
     savings_high_bytes = models.BigIntegerField(default=0)
@@ -122,10 +125,14 @@ class Recommendation(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "-priority", "-id"], name="rec_priority"),
-            models.Index(fields=["state", "kind", "-priority", "-id"], name="rec_kind_priority"),
-            models.Index(fields=["state", "-savings_bytes", "-id"], name="rec_savings"),
+            # Holds all that lists filter, order and count by: any order but that by priority is
+            # sorted from it alone. An index for each would cost a run more than all lists gain.
             models.Index(
-                fields=["state", "library", "-priority", "-id"], name="rec_library_priority"
+                fields=[
+                    *("state", "kind", "-priority", "-id", "library", "file", "confidence_pct"),
+                    *("severity", "savings_bytes", "size_bytes"),
+                ],
+                name="rec_lists",
             ),
         ]
 

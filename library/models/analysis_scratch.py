@@ -59,21 +59,6 @@ class AnalysisFact(models.Model):
         return f"facts of {self.pk}"
 
 
-class AnalysisSize(models.Model):
-    """What a film of the run takes; `id` is the file's. So narrow because it is looked up for every
-    recommendation when they are added up."""
-
-    id = models.BigIntegerField(primary_key=True)
-    size_bytes = models.BigIntegerField()
-
-    class Meta:
-        managed = False
-        db_table = "analysis_size"
-
-    def __str__(self) -> str:
-        return f"size of {self.pk}"
-
-
 class AnalysisFinding(models.Model):
     """What an analyser found, in the shape of a Recommendation, before it is compared with those
     that are there."""
@@ -81,7 +66,14 @@ class AnalysisFinding(models.Model):
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=24)
     library_id = models.BigIntegerField()
-    file_id = models.BigIntegerField(null=True)
+    file = models.ForeignKey(  # null: of a group
+        AnalysisFact,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
     group_key = models.CharField(max_length=200, default="")
     member_count = models.PositiveIntegerField(default=1)
     # 0 in one of these two: `library.analysis.scoring` says, by savings and basis.
@@ -103,16 +95,13 @@ class AnalysisFinding(models.Model):
         return f"{self.kind} {self.file_id or self.group_key}"
 
 
-class AnalysisVersion(models.Model):
-    """One file of a film that may be there more than once; `key` is the film and its edition."""
+class _FileOfFilm(models.Model):
+    """What is asked of the versions of a film; `key` is the film and its edition."""
 
     id = models.BigAutoField(primary_key=True)
     key = models.CharField(max_length=200)
     file_id = models.BigIntegerField()
     library_id = models.BigIntegerField()
-    versions = models.PositiveIntegerField()  # of this film
-    place = models.PositiveIntegerField()  # among them, 1 the best
-    copy_place = models.PositiveIntegerField()  # among those of the same content, 1 counts
     is_troubled = models.BooleanField()  # failed, or breaks off: never the best
     title = models.CharField(max_length=500)
     year = models.PositiveSmallIntegerField(null=True)
@@ -125,8 +114,29 @@ class AnalysisVersion(models.Model):
     hdr = models.CharField(max_length=12)
 
     class Meta:
-        managed = False
-        db_table = "analysis_version"
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.key}: {self.file_id}"
+
+
+class AnalysisCandidate(_FileOfFilm):
+    """One file of a film that may be there more than once."""
+
+    content = models.CharField(max_length=64)  # its fingerprint; without one, its own number
+
+    class Meta:
+        managed = False
+        db_table = "analysis_candidate"
+
+
+class AnalysisVersion(_FileOfFilm):
+    """The same, and its place among the others."""
+
+    versions = models.PositiveIntegerField()  # of this film
+    place = models.PositiveIntegerField()  # among them, 1 the best
+    copy_place = models.PositiveIntegerField()  # among those of the same content, 1 counts
+
+    class Meta:
+        managed = False
+        db_table = "analysis_version"

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 LOOKED_AT = 2_000  # the largest films hold most of what can be saved; more would cost a slow page
 FIRST_QUEUED = 10
 SHOWN = 5
+# Of so many that save most, some wait or are encoded already.
+LOOKED_AT = 500
 CACHE_S = 60
 OLD_CODECS = frozenset(
     {"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4v3", "vc1", "wmv1", "wmv2", "wmv3"}
@@ -126,15 +128,19 @@ def _from_analysis() -> Potential | None:
 
 
 def _best_films() -> list[Recommendation]:
-    """What saves most among the kinds that can be queued, each film once."""
+    """What saves most among the kinds that can be queued, each film once.
+
+    First by an index alone; then the films of these are looked at.
+    """
     kinds = [slug for slug, kind in KINDS.items() if kind.can_queue and not kind.is_group]
-    rows = Recommendation.objects.filter(
-        state=RecommendationState.OPEN, kind__in=kinds, file__state=FileState.NEW,
-        file__availability=Availability.PRESENT,
-    )  # fmt: skip
+    rows = Recommendation.objects.filter(state=RecommendationState.OPEN, kind__in=kinds)
+    first = rows.order_by("-savings_bytes", "-pk").values("pk")[:LOOKED_AT]
+    ready = with_films(Recommendation.objects.filter(pk__in=first)).filter(
+        file__state=FileState.NEW, file__availability=Availability.PRESENT
+    )
     found: dict[int, Recommendation] = {}
     # A film has at most a handful of them, one after the other.
-    for row in with_films(rows).order_by("-savings_bytes", "-pk")[: 4 * FIRST_QUEUED]:
+    for row in ready.order_by("-savings_bytes", "-pk")[: 4 * FIRST_QUEUED]:
         if row.file_id is not None:
             found.setdefault(row.file_id, row)
     return list(found.values())[:FIRST_QUEUED]

@@ -188,12 +188,15 @@ def _video(spec: PresetSpec, before: Combinable) -> Combinable:
     # sqrt(bits per pixel / usual ones) * pixels * rate * seconds / 8, with the roots drawn together
     frames = rate * _seconds()
     effort = _Power(before * frames / (pixels_before * _usual_bpp()), _number(0.5))
-    return (
-        _number(bits / math.sqrt(8))
-        * effort
-        * pixels
-        * _Power(pixels / _number(REFERENCE_PIXELS), _number(SIZE_EXPONENT))
-        * _Power(pixels_before / _number(REFERENCE_PIXELS), _number(-SIZE_EXPONENT / 2))
+    return _number(bits / math.sqrt(8)) * effort * pixels * _size_factor(pixels, pixels_before)
+
+
+def _size_factor(pixels: Combinable, pixels_before: Combinable) -> Combinable:
+    """One power where the size stays."""
+    if pixels is pixels_before:
+        return _Power(pixels / _number(REFERENCE_PIXELS), _number(SIZE_EXPONENT / 2))
+    return _Power(pixels / _number(REFERENCE_PIXELS), _number(SIZE_EXPONENT)) * _Power(
+        pixels_before / _number(REFERENCE_PIXELS), _number(-SIZE_EXPONENT / 2)
     )
 
 

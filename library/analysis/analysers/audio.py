@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import BigIntegerField, Case, F, Q, Value, When
-from django.db.models.functions import Greatest, Least
+from django.db.models.functions import Greatest, Least, Length
 
 from library.analysis.findings import Finding, add_films
 from library.analysis.kind import AnalysisKind
@@ -32,6 +32,7 @@ PER_CHANNEL_KBPS: Final = {
 # What is put in its place, and what a track in another language usually takes.
 SURROUND_KBPS, STEREO_KBPS, DUB_KBPS = 640, 192, 448
 LOW_PCT, HIGH_PCT = 50, 140
+ONE_LANGUAGE: Final = len(",eng,")
 CONFIDENCE_PCT: Final = 45
 
 
@@ -80,14 +81,20 @@ def find(look: Look) -> int:
         high=Least(expected * Value(HIGH_PCT) / Value(100), F("size_bytes") / Value(2)),
         basis=Value("typical"),
     )
-    films = look.free_films.alias(saved_bytes=expected).filter(
-        saved_bytes__gt=0, saved_bytes__gte=look.settings["insights_sound_mb"] * 1_000_000
-    )
+    least_bytes = max(1, look.settings["insights_sound_mb"] * 1_000_000)
+    films = look.free_films.alias(text_length=Length("audio_languages")).filter(_may_save())
+    films = films.alias(saved_bytes=expected).filter(saved_bytes__gte=least_bytes)
     figures = {
         "before_kbps": _before_kbps(), "after_kbps": _after_kbps(), "extra_languages": extra
     }  # fmt: skip
     finding = Finding(confidence_pct=CONFIDENCE_PCT, weight_pct=70, saved=saved, figures=figures)
     return add_films(KIND, films, finding)
+
+
+def _may_save() -> Q:
+    """True wherever something is saved, and soon told: most films save nothing."""
+    is_lossless = Q(audio_codec__in=(*LOSSLESS_KBPS, "dts", *PER_CHANNEL_KBPS))
+    return is_lossless | Q(text_length__gt=ONE_LANGUAGE)
 
 
 def _before_kbps() -> Case:

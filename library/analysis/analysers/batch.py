@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Case, CharField, Count, F, Max, Sum, Value, When
-from django.db.models.functions import Cast, Concat, Left
+from django.db.models import Case, CharField, Count, F, Func, Max, Sum, Value, When
+from django.db.models.functions import Cast, Left
 
 from library.analysis.analysers import codec
 from library.analysis.findings import Finding, add_groups, found_by
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # A show's name may be longer than a key.
 _SHOW_LENGTH = 120
+# Named one by one, for an index by state.
+DECIDED: Final = (
+    RecommendationState.ACCEPTED, RecommendationState.DISMISSED, RecommendationState.SNOOZED
+)  # fmt: skip
 
 
 def group_key(prefix: str = "") -> Combinable:
@@ -29,20 +33,22 @@ def group_key(prefix: str = "") -> Combinable:
 
     `prefix` leads to the columns of a file, which are named alike in the facts of a run.
     """
-    return Concat(
+    return _Joined(
         Cast(f"{prefix}library_id", CharField()),
-        Value("|"),
         F(f"{prefix}video_codec"),
-        Value("|"),
         Cast(f"{prefix}resolution", CharField()),
-        Value("|"),
         F(f"{prefix}container"),
-        Value("|"),
         _season(prefix),
-        Value("|"),
         Left(f"{prefix}show_title", _SHOW_LENGTH),
         output_field=CharField(),
     )
+
+
+class _Joined(Func):
+    """Texts that are never null, with a bar between. Django's Concat asks of each whether it is."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " || '|' || "
 
 
 def _season(prefix: str) -> Case:
@@ -87,22 +93,25 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """Of the films whose codec is worth changing; those that somebody decided of are left out."""
-    saved = look.savings.of(KIND.preset)
-    decided = Recommendation.objects.filter(kind=codec.KIND.slug, file__isnull=False).exclude(
-        state__in=(RecommendationState.OPEN, RecommendationState.GONE)
+    decided = Recommendation.objects.filter(
+        kind=codec.KIND.slug, file__isnull=False, state__in=DECIDED
     )
     groups = (
-        look.free_films.filter(pk__in=found_by(codec.KIND))
-        .exclude(pk__in=decided.values("file_id"))
+        found_by(codec.KIND)
+        .exclude(file_id__in=decided.values("file_id"))
         .order_by()
-        .annotate(key=group_key(), saved=saved.expected, low=saved.low, high=saved.high)
-        .annotate(how=saved.basis)
+        .annotate(key=group_key("file__"))
         .values("key")
         .annotate(films=Count("pk"))
         .filter(films__gte=look.settings["insights_batch_films"])
         .order_by("key")
     )
-    whole = SavedBytes(Sum("saved"), Sum("low"), Sum("high"), _weakest())
+    whole = SavedBytes(
+        expected=Sum("savings_bytes"),
+        low=Sum("savings_low_bytes"),
+        high=Sum("savings_high_bytes"),
+        basis=_weakest(),
+    )
     columns: dict[str, Any] = {
         "library_id": Max("library_id"),
         "group_key": F("key"),
@@ -110,11 +119,11 @@ def find(look: Look) -> int:
         "size_bytes": Sum("size_bytes"),
     }
     figures: dict[str, Any] = {
-        "codec": Max("video_codec"),
-        "resolution": Max("resolution"),
-        "container": Max("container"),
-        "show": Max("show_title"),
-        "season": Max("season"),
+        "codec": Max("file__video_codec"),
+        "resolution": Max("file__resolution"),
+        "container": Max("file__container"),
+        "show": Max("file__show_title"),
+        "season": Max("file__season"),
         "bytes": Sum("size_bytes"),
     }
     return add_groups(KIND, groups, Finding(saved=whole, figures=figures), columns)
@@ -122,4 +131,4 @@ def find(look: Look) -> int:
 
 def _weakest() -> Combinable:
     """The basis of most doubt: the names happen to fall in that order but for one."""
-    return Max("how")
+    return Max("basis")

@@ -59,7 +59,7 @@ KIND = AnalysisKind(
 def find(look: Look) -> int:
     """Films whose codec is old, too, are left to that analyser: an encode brings both."""
     films = look.free_films.filter(container__in=OLD_CONTAINERS).exclude(video_codec="")
-    films = films.exclude(pk__in=found_by(codec.KIND))
+    films = films.exclude(pk__in=found_by(codec.KIND).values("file_id"))
     saved = SavedBytes(
         expected=_of_stream(TS_OVERHEAD_PM),
         low=_of_stream(TS_LOW_PM),

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import (
-    BigIntegerField,
-    BooleanField,
-    Case,
-    CharField,
-    Count,
-    Exists,
-    F,
-    Max,
-    Min,
-    OuterRef,
-    Q,
-    Sum,
-    Value,
-    When,
-    Window,
-)
-from django.db.models.functions import MD5, Concat, Left, Length, Lower, RowNumber
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models import BigIntegerField, Case, Count, F, Max, Min, Q, Sum, Value, When
 
 from library.analysis.findings import Finding, add_groups
 from library.analysis.kind import AnalysisKind
-from library.analysis.scratch import fill
+from library.analysis.versions import fill_versions
 from library.analysis.wording import rate, sized
-from library.file_records import BREAKS_OFF
 from library.listing.labels import HDR_KINDS, resolution_label, video_codec_label
-from library.models import (
-    AnalysisVersion,
-    Availability,
-    FileKind,
-    FileState,
-    ItemFile,
-    ItemKind,
-    Library,
-    MediaItem,
-)
+from library.models import AnalysisVersion
 from mediaflow.base.film_hooks import SavedBytes
 from mediaflow.templatetags._text import span
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
     from library.analysis.findings import Look
     from library.models import Recommendation
 
@@ -119,7 +89,7 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """Across all libraries in use, whatever the run is about: the other version may be in any."""
-    _fill_versions()
+    fill_versions()
     # Where the best of them is not sound, none can be named.
     sound = AnalysisVersion.objects.filter(place=1, is_troubled=False).values("key")
     several = AnalysisVersion.objects.filter(versions__gt=1, key__in=sound)
@@ -157,99 +127,6 @@ def find(look: Look) -> int:
     groups = groups.annotate(length_gap=gap, first_year=Max("year"))
     finding = Finding(confidence_pct=confidence, weight_pct=80, saved=saved, figures=figures)
     return add_groups(KIND, groups, finding, columns)
-
-
-def _fill_versions() -> None:
-    """Every file of a film that has several, with its place among them."""
-    key = _key()
-    troubled = Q(file__state=FileState.FAILED) | Q(file__state_reason__startswith=BREAKS_OFF)
-    is_troubled = Case(When(troubled, then=True), default=False, output_field=BooleanField())
-    order = [
-        is_troubled.asc(),
-        F("file__resolution").desc(),
-        Case(When(file__hdr__in=("", "sdr"), then=Value(0)), default=Value(1)).desc(),
-        F("file__bit_rate_kbps").desc(),
-        F("file_id").asc(),
-    ]
-    # A file without a fingerprint has only itself.
-    alone = Case(When(file__content_fingerprint="", then=F("file_id")), default=Value(0))
-    content: list[Any] = [key, F("file__content_fingerprint"), alone]
-    columns: dict[str, Any] = {
-        "key": key,
-        "file_id": F("file_id"),
-        "library_id": F("file__library_id"),
-        "versions": Window(Count("pk"), partition_by=[key]),
-        "place": Window(RowNumber(), partition_by=[key], order_by=order),
-        "copy_place": Window(RowNumber(), partition_by=content, order_by=order),
-        "is_troubled": is_troubled,
-        "title": F("item__title"),
-        "year": F("item__year"),
-        "edition": F("edition"),
-        "size_bytes": F("file__size_bytes"),
-        "duration_ms": F("file__duration_ms"),
-        "bit_rate_kbps": F("file__bit_rate_kbps"),
-        "video_codec": F("file__video_codec"),
-        "resolution": F("file__resolution"),
-        "hdr": F("file__hdr"),
-    }
-    fill(AnalysisVersion, _files_of_films(), columns)
-
-
-def _files_of_films() -> QuerySet[ItemFile]:
-    """Whole films: of a file of several episodes or a film in parts nothing can be said."""
-    others = ItemFile.objects.filter(file_id=OuterRef("file_id")).exclude(pk=OuterRef("pk"))
-    in_use = list(Library.objects.filter(is_enabled=True).values_list("pk", flat=True))
-    return ItemFile.objects.filter(
-        # First what leaves nearly all of them out: ranking is costly.
-        Q(item__identity_key__in=_names_of_several_files())
-        | Q(item__plex_guid__in=_guids_of_several_names()),
-        ~Exists(others),
-        part_index=0,
-        item__kind__in=(ItemKind.MOVIE, ItemKind.EPISODE),
-        file__kind=FileKind.VIDEO,
-        file__removed_from_list_at=None,
-        file__library_id__in=in_use,
-        file__availability=Availability.PRESENT,
-        # What waits or was made here beside the film is no accident.
-        file__state__in=(FileState.NEW, FileState.FAILED),
-        file__mediaflow_tag="",
-    )
-
-
-def _key() -> Concat:
-    """One film: its name and year, or what Plex calls it where names differ; and its edition.
-
-    Names of more than a key's length are told apart by their digest.
-    """
-    name = Case(
-        When(item__plex_guid__in=_guids_of_several_names(), then=F("item__plex_guid")),
-        default=F("item__identity_key"),
-        output_field=CharField(),
-    )
-    short = Case(
-        When(_is_short(), then=name),
-        default=Concat(Left("item__identity_key", 100), Value("|"), MD5("item__identity_key")),
-        output_field=CharField(),
-    )
-    return Concat(short, Value("|"), Left(Lower("edition"), 40), output_field=CharField())
-
-
-def _is_short() -> Q:
-    return Q(LessThanOrEqual(Length("item__identity_key"), Value(150)))
-
-
-def _names_of_several_files() -> QuerySet[MediaItem, Any]:
-    """Across libraries."""
-    names = MediaItem.objects.order_by().values("identity_key").annotate(n=Count("item_files"))
-    return names.filter(n__gt=1).values("identity_key")
-
-
-def _guids_of_several_names() -> QuerySet[MediaItem, Any]:
-    """Plex's own and its agents' identities; `local:` ones name one file."""
-    known = MediaItem.objects.exclude(plex_guid="").exclude(plex_guid__startswith="local:")
-    known = known.exclude(plex_guid__contains=".none:")
-    names = known.order_by().values("plex_guid").annotate(n=Count("identity_key", distinct=True))
-    return names.filter(n__gt=1).values("plex_guid")
 
 
 def _of_best(column: str) -> Max:

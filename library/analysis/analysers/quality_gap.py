@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, Count, F, Value, When
+from django.db.models.functions import Least
 from django.db.models.lookups import LessThan
 
 from library.analysis.findings import Finding, add_films
@@ -33,6 +34,9 @@ MIN_FILMS: Final = 20
 # Rates are counted in steps, so that a library is a few hundred rows.
 STEP_KBPS: Final = 100
 MIN_LINES: Final = 480
+# More lines, or more steps, than any film has.
+_LINES: Final = 100_000
+_STEPS: Final = 1_000_000
 CONFIDENCE_PCT: Final = 60
 
 
@@ -111,9 +115,14 @@ def median_steps(rows: Iterable[tuple[int, int, int, int]]) -> dict[tuple[int, i
 
 
 def _usual_rates(films: QuerySet[AnalysisFact]) -> dict[tuple[int, int], int]:
-    step = F("rate") / Value(STEP_KBPS)
-    rows = films.annotate(step=step).values_list("library_id", "resolution", "step")
-    return median_steps(rows.annotate(films=Count("pk")))
+    """Grouped by one number, which is sorted in half the time that three take."""
+    step = Least(F("rate") / Value(STEP_KBPS), Value(_STEPS - 1))
+    place = F("library_id") * Value(_LINES) + Least(F("resolution"), Value(_LINES - 1))
+    rows = films.annotate(group=place * Value(_STEPS) + step).values_list("group")
+    return median_steps(
+        (group // _STEPS // _LINES, group // _STEPS % _LINES, group % _STEPS, count)
+        for group, count in rows.annotate(films=Count("pk"))
+    )
 
 
 def _worth() -> Case:
@@ -122,9 +131,15 @@ def _worth() -> Case:
 
 
 def _by_group(usual: Mapping[tuple[int, int], int]) -> Case:
-    """0 where nothing is usual."""
+    """Library first, then lines; 0 where nothing is usual."""
+    by_library: dict[int, list[When]] = defaultdict(list)
+    for (library_id, lines), kbps in usual.items():
+        by_library[library_id].append(When(resolution=lines, then=Value(kbps)))
     whens = [
-        When(Q(library_id=library_id, resolution=lines), then=Value(kbps))
-        for (library_id, lines), kbps in usual.items()
+        When(library_id=library_id, then=_case(*sizes)) for library_id, sizes in by_library.items()
     ]
+    return _case(*whens)
+
+
+def _case(*whens: When) -> Case:
     return Case(*whens, default=Value(0), output_field=BigIntegerField())

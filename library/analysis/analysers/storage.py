@@ -45,7 +45,7 @@ def find(look: Look) -> int:
         candidates(settings),
         worth_it(saved, settings),
         idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
-    ).exclude(pk__in=found_by(overkill.KIND))
+    ).exclude(pk__in=found_by(overkill.KIND).values("file_id"))
     return add_films(KIND, films, Finding(saved=saved))
 
 

@@ -24,6 +24,7 @@ def make_recommendation(
         "savings_low_bytes": saves // 2,
         "savings_high_bytes": saves + saves // 4,
         "basis": "rule",
+        "size_bytes": file.size_bytes,
     }
     return Recommendation.objects.create(
         kind=kind,
@@ -39,7 +40,7 @@ def plain_sums() -> dict[tuple[Any, ...], tuple[int, ...]]:
     found: dict[tuple[Any, ...], list[int]] = {}
     best: dict[int, list[Any]] = {}
     for row in Recommendation.objects.select_related("file"):
-        size = row.file.size_bytes if row.file else 0
+        size = row.size_bytes if row.file else 0
         amounts = (row.savings_bytes, row.savings_low_bytes, row.savings_high_bytes)
         band = confidence_band(row.confidence_pct)
         entry = found.setdefault(

@@ -83,6 +83,7 @@ def test_new_figures_are_written_to_the_row_that_is_there(old_film: MediaFile) -
     analyse()
     assert the_row().pk == before.pk
     assert the_row().savings_bytes > before.savings_bytes
+    assert (before.size_bytes, the_row().size_bytes) == (old_film.size_bytes, 9_000_000_000)
 
 
 def test_dismissed_ones_are_never_opened_again(old_film: MediaFile) -> None:

@@ -196,6 +196,21 @@ def test_a_list_is_filtered_sorted_and_paged_by_its_address(
         assert seen == [f"Film {number}" for number in order], sort
 
 
+def test_groups_stand_among_films_by_what_they_take_together(
+    library: Library, looked: AnalysisRun, olga: Client
+) -> None:
+    """Amber Road and Basalt take 8 GB each."""
+    for title, size in (("Large", 40 * GB), ("Small", 3 * GB)):
+        Recommendation.objects.create(
+            kind="batch", library=library, group_key=title, size_bytes=size,
+            figures={"show": title, "bytes": size, "codec": "h264", "resolution": 1080,
+                     "container": "mkv"},
+        )  # fmt: skip
+    page = olga.get("/insights/list/?sort=size").context["page"]
+    titles = [row.title for row in page.rows]
+    assert (titles[0], titles[-1]) == ("Large", "Small")
+
+
 @pytest.mark.parametrize(
     ("query", "titles"),
     [
@@ -204,6 +219,11 @@ def test_a_list_is_filtered_sorted_and_paged_by_its_address(
         ("confidence=high", ["Amber Road"]),
         ("severity=medium&recommendation=codec", ["Amber Road"]),
         ("q=basalt", ["Basalt"]),
+        ("q=bas+b", ["Basalt"]),
+        ("q=amber&recommendation=codec", ["Amber Road"]),
+        ("q=asalt", []),
+        ("q=%E6%9D%B1", []),
+        ("q=!&recommendation=codec", ["Amber Road", "Basalt"]),
         ("state=dismissed", []),
     ],
 )
@@ -212,6 +232,20 @@ def test_each_filter_lets_through_what_it_says(
 ) -> None:
     page = olga.get(f"/insights/list/?{query}").context["page"]
     assert [row.title for row in page.rows] == titles
+
+
+@pytest.mark.parametrize("exact_up_to", [0, 1, 10_000])
+@pytest.mark.parametrize(("words", "count"), [("road", 2), ("b", 1), ("東", 1), ("東京", 0)])
+def test_words_find_the_same_whether_few_or_many_films_have_them(
+    words: str, count: int, exact_up_to: int, library: Library, looked: AnalysisRun, olga: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    make_recommendation(make_file(library, "東"), "codec")
+    monkeypatch.setattr(listing, "EXACT_UP_TO", exact_up_to)
+    monkeypatch.setattr(listing, "FEW_FILES", exact_up_to)
+    page = olga.get("/insights/list/", {"q": words}).context["page"]
+    assert len(page.rows) == count
+    assert page.count == (count if count <= exact_up_to else None)
 
 
 @pytest.mark.parametrize("query", ["state=lost", "sort=luck", "recommendation=magic", "library=99"])
