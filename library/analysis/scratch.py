@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Field
 
 from library.models import AnalysisCandidate, AnalysisFact, AnalysisFinding, AnalysisVersion
+from mediaflow.base.bulk_writes import pragmas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.db.models.expressions import Combinable
 
-# 64 MB, to which the log is cut back anyway.
-CHECKPOINT_PAGES: Final = 16_000
-# They are read from end to end, again and again: an eighth of the calls for the same bytes.
-TEMPORARY_PAGE_BYTES: Final = 32_768
+# SQLite keeps temporary tables in memory here, which a million films would fill; in a file they are
+# read from end to end, again and again: large pages take an eighth of the calls for the same bytes.
+# What is written to the database itself goes there in larger steps (64 MB), because the same pages
+# of its indexes are changed again and again. In this order: a change of the store makes it anew.
+_ON_DISK: Final = {"temp_store": 1, "wal_autocheckpoint": 16_000, "temp.page_size": 32_768}
 _TABLES: Final[tuple[type[Model], ...]] = (
     *(AnalysisFact, AnalysisFinding, AnalysisCandidate, AnalysisVersion),
 )
@@ -33,7 +35,7 @@ _TABLES: Final[tuple[type[Model], ...]] = (
 @contextmanager
 def scratch_tables() -> Iterator[None]:
     """Empty tables for one run; what an earlier run of this connection left goes."""
-    with _on_disk():
+    with pragmas(_ON_DISK):
         for model in _TABLES:
             _drop(model)
             _create(model)
@@ -93,32 +95,3 @@ def _drop(model: type[Model]) -> None:
     with connection.cursor() as cursor:
         name = connection.ops.quote_name(model._meta.db_table)
         cursor.execute(f"DROP TABLE IF EXISTS {schema}.{name}")
-
-
-@contextmanager
-def _on_disk() -> Iterator[None]:
-    """SQLite keeps temporary tables in memory here, which a million films would fill.
-
-    Besides, what is written goes to the database in larger steps: the same pages of its indexes
-    are changed again and again.
-    """
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    before = _set_pragmas({"temp_store": 1, "wal_autocheckpoint": CHECKPOINT_PAGES})
-    page_bytes = _set_pragmas({"temp.page_size": TEMPORARY_PAGE_BYTES})
-    try:
-        yield
-    finally:
-        _set_pragmas(before)
-        _set_pragmas(page_bytes)
-
-
-def _set_pragmas(values: Mapping[str, int]) -> dict[str, int]:
-    """Of this connection; returns what they were."""
-    before = {}
-    with connection.cursor() as cursor:
-        for name, value in values.items():
-            before[name] = int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
-            cursor.execute(f"PRAGMA {name}={value}")
-    return before

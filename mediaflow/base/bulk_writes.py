@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 CHECKPOINT_PAGES: Final = 64_000
 # Negative: KiB. Most of the pages that a batch changes stay in memory until the next one.
 CACHE: Final = -48_000
-
-# The collector looks at all values of a batch again and again (a fifth of the time of a sync),
+# The collector looks at all values of a batch again and again (a twentieth of the time of a sync),
 # although nothing in them leads back to itself.
 RARE_COLLECTIONS: Final = (100_000, 20, 20)
 
