@@ -79,3 +79,21 @@ def test_an_edit_of_many_items_has_its_time_too(
     with PlexWriter(cinema.server) as writer, pytest.raises(PlexProblem, match="in time"):
         writer.edit_items(cinema.section.key, 1, [cinema.film.rating_key], {"title.value": "x"})
     assert time.monotonic() - begun < SOON_S
+
+
+def test_an_edit_that_a_busy_server_refuses_once_is_sent_again_in_the_same_round(
+    make_cinema: Callable[..., Cinema],
+) -> None:
+    cinema = make_cinema(film=EDITED)
+    assert cinema.world.run() == JobStatus.COMPLETED
+    cinema.plex.world.renumber(cinema.film).own().pop("Label")
+    busy = cinema.plex.fail("PUT /library/sections", status=503, retry_after="0.1", times=1)
+    for _ in range(20):
+        outbox.work_on_due()
+        cinema.plex.wait_until_calm()
+        OutboxEntry.objects.filter(done_at=None).update(not_before=timezone.now())
+        if busy.seen:
+            break
+    assert busy.seen > 1
+    assert OutboxEntry.objects.get(kind="plex").error == ""
+    assert set(LABELS) <= set(cinema.item().tags("Label"))
