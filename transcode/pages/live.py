@@ -1,7 +1,7 @@
 """Live parts of pages: rendered once for everybody who looks, and not at all when nothing changed.
 
 Twenty open pages ask every few seconds. Each part is kept per process, by a key that names the
-part and the role, for about a second; its version is a hash of what it shows, so an answer to
+part and the role, for a second and a half; its version is a hash of what it shows, so an answer to
 somebody who has that version already is an empty 204.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-KEEP_S: Final = 1.0
+KEEP_S: Final = 1.5
 MOST_PARTS: Final = 200
 # Stands where the token of the person who asks is put in; a render is shared by many people.
 TOKEN_MARK: Final = "csrf-token-of-the-reader"
