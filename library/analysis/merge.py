@@ -131,15 +131,16 @@ class Merge:
 
         `newest`: rows above are of this run, and true.
         """
-        is_open = Q(state=RecommendationState.OPEN)
-        is_due = Q(state=RecommendationState.SNOOZED, snoozed_until__lte=self.now)
+        # Both states are named first: an index begins with them.
+        ending = Q(state__in=(RecommendationState.OPEN, RecommendationState.SNOOZED)) & (
+            Q(state=RecommendationState.OPEN) | Q(snoozed_until__lte=self.now)
+        )
+        untrue = self._untrue(self._mine().filter(ending, pk__lte=newest)).order_by()
+        ids = array("q", untrue.values_list("pk", flat=True).iterator(chunk_size=SLICE_ROWS))
         gone = 0
-        for ending in (is_open, is_due):
-            untrue = self._untrue(self._mine().filter(ending, pk__lte=newest)).order_by()
-            ids = array("q", untrue.values_list("pk", flat=True).iterator(chunk_size=SLICE_ROWS))
-            for start in range(0, len(ids), SLICE_ROWS):
-                part = ids[start : start + SLICE_ROWS]
-                gone += self._in_turn(partial(self._end, part, ending))[1]
+        for start in range(0, len(ids), SLICE_ROWS):
+            part = ids[start : start + SLICE_ROWS]
+            gone += self._in_turn(partial(self._end, part, ending))[1]
         return gone
 
     def _untrue(self, rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:

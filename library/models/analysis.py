@@ -176,7 +176,7 @@ class RecommendationSum(models.Model):
     savings_bytes = models.BigIntegerField(default=0)
     savings_low_bytes = models.BigIntegerField(default=0)
     savings_high_bytes = models.BigIntegerField(default=0)
-    file_bytes = models.BigIntegerField(default=0)  # what the films take today
+    file_bytes = models.BigIntegerField(default=0)  # what the films take, as the last run found it
 
     class Meta:
         constraints = [
