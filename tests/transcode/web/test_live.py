@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from transcode.pages.live import LiveParts, Reading, version_of
+from transcode.pages.live import KEEP_S, LiveParts, Reading, version_of
 
 
 class Source:
@@ -37,10 +37,10 @@ def test_after_its_time_it_is_read_but_rendered_only_when_it_changed() -> None:
     now, source = [0.0], Source()
     parts = LiveParts(clock=lambda: now[0])
     parts.get("a", source.read)
-    now[0] = 1.1
+    now[0] = KEEP_S + 0.1
     parts.get("a", source.read)
     assert (source.reads, source.renders) == (2, 1)
-    source.value, now[0] = 2, 2.2
+    source.value, now[0] = 2, 2 * KEEP_S + 0.2
     assert parts.get("a", source.read).html == "<p>2</p>"
     assert source.renders == 2
 
