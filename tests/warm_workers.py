@@ -151,7 +151,8 @@ class Forker:
         """The request in a child, None in the parent at the end."""
         while not self._has_ended:
             for key, _events in self._selector.select():
-                if key.fileobj in self._selector.get_map():  # not gone by one before it
+                # Not gone by one before it, whose closing also took its number away.
+                if self._selector.get_map().get(key.fd) is key:
                     key.data()
                 if self._requests:
                     return self._requests[0]

@@ -187,8 +187,13 @@ def extract_covers(ctx: RunContext, plan: Plan) -> None:
 
 
 def _reporter(ctx: RunContext, plan: Plan) -> Callable[[FfmpegProgress], None]:
+    furthest = [0.0]  # a share never goes back, whatever stream ffmpeg's time came from
+
     def report(progress: FfmpegProgress) -> None:
         shown = phase_progress(progress, plan)
+        if shown.pct is not None:
+            furthest.append(max(furthest.pop(), shown.pct))
+            shown = replace(shown, pct=furthest[0])
         if plan.video is not None and plan.video.two_pass and shown.pct is not None:
             shown = replace(shown, pct=round(50 + shown.pct / 2, 2), note="Second pass")
         ctx.report(shown)
@@ -197,12 +202,15 @@ def _reporter(ctx: RunContext, plan: Plan) -> Callable[[FfmpegProgress], None]:
 
 
 def phase_progress(progress: FfmpegProgress, plan: Plan) -> PhaseProgress:
-    """Share of the film by time, by pictures where ffmpeg knows no time yet. Pure."""
+    """Share of the film by pictures, by time where no pictures are encoded. Pure.
+
+    ffmpeg's time is that of whatever stream it has: before the first picture, sound that is ahead.
+    """
     share = None
-    if progress.out_time_s is not None and plan.duration_s > 0:
-        share = progress.out_time_s / plan.duration_s
-    elif progress.frame is not None and plan.video is not None and plan.video.expected_frames:
+    if progress.frame is not None and plan.video is not None and plan.video.expected_frames:
         share = progress.frame / plan.video.expected_frames
+    elif progress.out_time_s is not None and plan.duration_s > 0:
+        share = progress.out_time_s / plan.duration_s
     if share is not None:
         share = min(1.0, max(0.0, share))
     eta_s = None

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from transcode.encoding.encode import phase_progress
 from transcode.encoding.progress import FfmpegProgress, ProgressParser
@@ -79,14 +82,22 @@ def test_infinite_speed_is_unknown() -> None:
     assert parse("speed=infx\nprogress=continue\n")[0].speed is None
 
 
-def test_share_and_time_left_come_from_the_time_encoded(plan: Plan) -> None:
-    progress = phase_progress(FfmpegProgress(out_time_us=500_000, speed=0.5), plan)
+def test_share_and_time_left_come_from_the_pictures_encoded(plan: Plan) -> None:
+    """25 pictures in one second; the time is that of sound that is ahead."""
+    progress = phase_progress(FfmpegProgress(frame=5, out_time_us=900_000, speed=0.5), plan)
+    assert progress.pct == 20.0
+    assert progress.eta_s == pytest.approx(1.6)
+
+
+def test_sound_alone_is_not_taken_for_the_film(plan: Plan) -> None:
+    assert phase_progress(FfmpegProgress(frame=0, out_time_us=960_000), plan).pct == 0.0
+
+
+def test_without_pictures_to_encode_the_time_counts(plan: Plan) -> None:
+    progress = phase_progress(
+        FfmpegProgress(frame=5, out_time_us=500_000), replace(plan, video=None)
+    )
     assert progress.pct == 50.0
-    assert progress.eta_s == 1.0
-
-
-def test_without_a_time_the_pictures_count(plan: Plan) -> None:
-    assert phase_progress(FfmpegProgress(frame=5), plan).pct == 20.0
 
 
 def test_nothing_known_gives_no_share(plan: Plan) -> None:
