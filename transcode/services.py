@@ -10,7 +10,7 @@ from library.models import FileState, MediaFile
 from mediaflow.base.audit import record_audit
 from mediaflow.base.operations import start_operation
 from mediaflow.base.restore_flag import is_reconcile_pending
-from mediaflow.base.settings_store import get_setting, set_setting
+from mediaflow.base.settings_store import set_setting
 from mediaflow.base.wake import ring
 from transcode.models import Job, JobStatus, OutputMode, Replacement
 from transcode.queue import job_queue
@@ -267,10 +267,6 @@ def resume_queue(*, actor: AbstractBaseUser | None = None) -> None:
     set_setting("queue_paused_reason", "", actor)
     record_audit("queue.resume", actor=actor)
     ring()
-
-
-def is_queue_paused() -> bool:
-    return bool(get_setting("queue_paused"))
 
 
 def undo_jobs(job_ids: Sequence[int], *, actor: AbstractBaseUser | None) -> Operation:

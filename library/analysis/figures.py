@@ -16,7 +16,7 @@ from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
 from library.models import Library, MediaFile, StorageFigures
-from mediaflow.base.models import Operation, OperationStatus
+from mediaflow.base.models import ACTIVE, Operation
 from mediaflow.base.operations import OperationContext, start_operation
 
 if TYPE_CHECKING:
@@ -206,8 +206,7 @@ def start_count(actor: AbstractBaseUser | None = None) -> Operation:
 
 def active_count() -> Operation | None:
     """The count that waits or runs."""
-    active = (OperationStatus.QUEUED, OperationStatus.RUNNING)
-    return Operation.objects.filter(lock_key=COUNT_KIND, status__in=active).first()
+    return Operation.objects.filter(lock_key=COUNT_KIND, status__in=ACTIVE).first()
 
 
 def run_count(context: OperationContext) -> None:

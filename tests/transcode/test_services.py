@@ -9,6 +9,7 @@ import pytest
 from library.models import MediaFile
 from mediaflow.base.models import AuditEvent, Operation, Setting
 from mediaflow.base.restore_flag import PENDING_KEY
+from mediaflow.base.settings_store import get_setting
 from tests.transcode.makers import claim, make_file, make_job, make_jobs, make_library, make_preset
 from transcode import services
 from transcode.models import Job, JobStatus
@@ -117,9 +118,9 @@ def test_jobs_move_and_change_priority(operator: User) -> None:
 def test_the_queue_is_paused_with_a_reason_and_resumed(admin_user: User) -> None:
     make_jobs(1)
     services.pause_queue("The trash is full.", actor=admin_user)
-    assert services.is_queue_paused()
+    assert get_setting("queue_paused")
     services.resume_queue(actor=admin_user)
-    assert not services.is_queue_paused()
+    assert not get_setting("queue_paused")
     assert AuditEvent.objects.filter(action__in=["queue.pause", "queue.resume"]).count() == 2
     assert Job.objects.filter(status__in=ACTIVE).count() == 1
 
@@ -138,4 +139,4 @@ def test_the_queue_does_not_go_on_after_a_restore_before_the_disks_were_compared
     services.pause_queue("A backup was restored.", actor=admin_user)
     with pytest.raises(services.QueueProblem, match="doctor --library"):
         services.resume_queue(actor=admin_user)
-    assert services.is_queue_paused()
+    assert get_setting("queue_paused")

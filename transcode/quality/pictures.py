@@ -7,7 +7,6 @@ They are for people only: a film is not worse for pictures that could not be mad
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 MAX_CURVE_POINTS = 600
 MAX_WIDTH = 1280
 MAX_PICTURE_BYTES = 700_000
-_NAME = re.compile(r"(worst|median|best)-(before|after)\.jpg")
 _SIDES = ("before", "after")
 
 
@@ -56,14 +54,6 @@ class SamplePair:
 
 def frames_folder(job_uuid: UUID) -> Path:
     return Path(settings.DATA_DIR) / "frames" / str(job_uuid)
-
-
-def picture_file(job_uuid: UUID, name: str) -> Path | None:
-    """The file behind a name that a browser sent; None for anything else."""
-    if not _NAME.fullmatch(name):
-        return None
-    path = frames_folder(job_uuid) / name
-    return path if path.is_file() else None
 
 
 def scored_frames(windows: Iterable[WindowScore]) -> list[ScoredFrame]:

@@ -13,7 +13,6 @@ from mediaflow.base.settings_store import get_setting
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 
 class Slot(Protocol):
@@ -36,12 +35,6 @@ class SlotProvider(Protocol):
     ) -> AbstractContextManager[Slot]:
         """Wait for a slot of a kind (encode, sample, decode, score); `checkpoint` may raise."""
         ...
-
-
-class ChunkExecutor(Protocol):
-    """Encodes one chunk on one slot, here or on another machine."""
-
-    def encode_chunk(self, chunk_id: int, slot: Slot, *, into: Path) -> None: ...
 
 
 class _NoSlot:

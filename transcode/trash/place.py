@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from library.folding import display_path
 from mediaflow.base.fs import fs, is_unsupported, join, name_of, parent_of
@@ -146,15 +146,6 @@ def write_sidecar(row: Replacement) -> None:
         "output_sha256": row.output_sha256,
     }
     fs.write_new(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
-
-
-def read_sidecar(trash: bytes) -> dict[str, Any] | None:
-    """The sidecar of a trashed file; None when there is none that can be read."""
-    try:
-        found = json.loads(fs.read_small(sidecar_path(trash)))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def remove_sidecar(row: Replacement) -> None:

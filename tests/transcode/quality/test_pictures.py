@@ -21,7 +21,6 @@ from transcode.quality.pictures import (
     choose_frames,
     frames_folder,
     keep_pictures,
-    picture_file,
     scored_frames,
     sweep_pictures,
     vmaf_curve,
@@ -113,16 +112,6 @@ def _brightness(path: Path) -> float:
         frame = next(picture.decode(video=0))
         plane = bytes(frame.reformat(format="gray").planes[0])
         return sum(plane) / len(plane)
-
-
-def test_only_names_that_were_given_out_are_served(data_dir: Path) -> None:
-    job = uuid4()
-    folder = frames_folder(job)
-    folder.mkdir(parents=True)
-    (folder / "worst-after.jpg").write_bytes(b"x")
-    assert picture_file(job, "worst-after.jpg") == folder / "worst-after.jpg"
-    for name in ("../../../etc/passwd", "worst-before.jpg", "other.jpg", ""):
-        assert picture_file(job, name) is None
 
 
 @pytest.mark.django_db
