@@ -9,6 +9,7 @@ plays, languages and items added. Every analyser is on, with its own thresholds.
 from __future__ import annotations
 
 import shutil
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.library_database import child, data_dir
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 SMALL_FILES, LARGE_FILES = 100_000, 1_000_000
 SMALL_S, LARGE_S = 3.0, 40.0
+# The first time on an empty list, so often, each in a process of its own.
+SMALL_ROUNDS, LARGE_ROUNDS = 5, 1
 # Of the process, for ten times the films.
 MEMORY_RATIO: Final = 1.5
 # A press of a button while the analysers run.
@@ -26,24 +29,33 @@ MAX_WAIT_MS: Final = 1_000
 
 
 def run() -> list[Row]:
-    return [*_rows(SMALL_FILES, SMALL_S), *_rows(LARGE_FILES, LARGE_S), *_memory()]
+    return [
+        *_rows(SMALL_FILES, SMALL_S, SMALL_ROUNDS),
+        *_rows(LARGE_FILES, LARGE_S, LARGE_ROUNDS),
+        *_memory(),
+    ]
 
 
 _peaks: dict[int, float] = {}
 
 
-def _rows(files: int, limit_s: float) -> list[Row]:
-    path = _prepared(files)
-    first = _measured("analyze", files, path)
+def _rows(files: int, limit_s: float, rounds: int) -> list[Row]:
+    seconds = []
+    for _round in range(rounds):
+        path = _prepared(files)
+        first = _measured("analyze", files, path)
+        seconds.append(first["seconds"])
+    first_s = median(seconds)
     again = _measured("analyze", files, path)
     busy = _measured("analyze-busy", files, path)
     _peaks[files] = max(first["peak_mb"], again["peak_mb"])
     name = f"{files:,} films"
     found = f"{first['open']:,} recommendations, {first['saved_tb']:.1f} TB to save"
+    if rounds > 1:
+        found += "; in turn " + ", ".join(f"{s:.2f}" for s in seconds)
     waits = f"the longest of {busy['decisions']:,} decisions beside it"
     return [
-        Row(f"analysis, {name}", first["seconds"], f"under {limit_s:g}", "s",
-            first["seconds"] < limit_s, found),
+        Row(f"analysis, {name}", first_s, f"under {limit_s:g}", "s", first_s < limit_s, found),
         Row(f"analysis again, {name}", again["seconds"], f"under {limit_s:g}", "s",
             again["seconds"] < limit_s, f"{again['new']:,} new, {again['gone']:,} gone"),
         Row(f"analysis, a decision's wait, {name}", busy["wait_ms"], f"under {MAX_WAIT_MS}", "ms",

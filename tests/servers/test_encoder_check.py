@@ -10,10 +10,17 @@ from mediaflow.diagnostics import checks
 from servers.encoder_check import QUIET_START_S, StartCheck, start_encoder_check
 from servers.slots import LOCAL_NAME
 from transcode.encoders import ENCODERS, availability
-from transcode.encoders.availability import THIS_SERVER, check_encoders, working_encoders
+from transcode.encoders.availability import (
+    THIS_SERVER,
+    check_encoders,
+    working_encoders,
+    working_for,
+)
 from transcode.encoders.failures import Failure, FailureKind
+from transcode.encoders.registry import hardware_for
 from transcode.encoders.trial import Trial
 from transcode.models import EncoderCheck
+from transcode.presets.rules import VideoRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,12 +99,32 @@ def test_options_that_the_device_does_not_know_are_said(
     assert "does not know temporal-aq" in EncoderCheck.objects.get().reason
 
 
-@pytest.mark.usefixtures("trials")
-def test_a_planner_that_needs_hardware_checks_what_was_never_checked() -> None:
-    assert working_encoders() == {}
-    assert set(working_encoders(check_if_missing=True)) == {"x264", "x265", "svtav1"}
+def test_a_film_that_may_go_to_hardware_tries_that_of_its_codec_once(
+    trials: dict[tuple[str, str, int], Trial],
+) -> None:
+    """Not all encoders: a person waits for the first film."""
+    trials["hevc_qsv", "", 8] = Trial(is_working=True)
+    rule = VideoRule(encoder="x265", crf=None, target_vmaf=95, hardware="allow")
+    assert set(working_for(rule)) == {"hevc_qsv"}
+    tried = set(EncoderCheck.objects.values_list("encoder", flat=True))
+    assert tried == {encoder.family for encoder in hardware_for("hevc")}
     EncoderCheck.objects.update(is_working=False)
-    assert working_encoders(check_if_missing=True) == {}  # known, so not tried again
+    assert working_for(rule) == {}  # known, so not tried again
+
+
+@pytest.mark.usefixtures("trials")
+@pytest.mark.parametrize(
+    "rule",
+    [
+        VideoRule(encoder="x265", crf=None, target_vmaf=95),
+        VideoRule(crf=None, target_vmaf=95, hardware="allow", speed="slow"),
+        VideoRule(encoder="x265", hardware="allow"),
+    ],
+    ids=["never", "for small files", "no target"],
+)
+def test_a_film_that_stays_in_software_tries_nothing(rule: VideoRule) -> None:
+    assert working_for(rule) == {}
+    assert not EncoderCheck.objects.exists()
 
 
 @pytest.mark.usefixtures("trials")

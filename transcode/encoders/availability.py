@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 
-from transcode.encoders.choice import WorkingEncoder
+from transcode.encoders.choice import WorkingEncoder, why_software
 from transcode.encoders.failures import Failure, FailureKind
 from transcode.encoders.gpu import gpu_states
 from transcode.encoders.hardware import NVENC, QSV, VAAPI
-from transcode.encoders.registry import ENCODERS
+from transcode.encoders.registry import ENCODERS, hardware_for
 from transcode.encoders.trial import try_encode
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg, list_encoders
 from transcode.models import EncoderCheck
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from transcode.encoders.model import VideoEncoder
+    from transcode.presets.rules import VideoRule
 
 THIS_SERVER: Final = "This machine"  # the local row of the servers room
 RENDER_NODES: Final = Path("/dev/dri")
@@ -107,14 +108,22 @@ def _sentence(failure: Failure) -> str:
     return f"{failure.text} ffmpeg: “{failure.line}”" if failure.line else failure.text
 
 
-def working_encoders(*, check_if_missing: bool = False) -> dict[str, WorkingEncoder]:
-    """What works here by the last check. One query.
+def working_for(rule: VideoRule) -> dict[str, WorkingEncoder]:
+    """What works here for films by this rule. Raises FfmpegMissing.
 
-    `check_if_missing`: try the hardware now when this ffmpeg was never tried (seconds; never in
-    the web process).
+    Hardware that may take the place and was never tried with this ffmpeg is tried now: seconds, so
+    never in the web process.
     """
-    if check_if_missing and is_check_due():
-        check_encoders()
+    may_be_hardware = rule.hardware != "never" and not why_software(rule)
+    hardware = hardware_for(ENCODERS[rule.encoder].codec) if may_be_hardware else ()
+    untried = _untried(hardware)
+    if untried:
+        check_encoders(untried)
+    return working_encoders()
+
+
+def working_encoders() -> dict[str, WorkingEncoder]:
+    """What works here by the last check. One query."""
     devices: defaultdict[str, list[str]] = defaultdict(list)
     depths: defaultdict[str, set[int]] = defaultdict(set)
     for row in EncoderCheck.objects.filter(server_name=THIS_SERVER, is_working=True):
@@ -129,9 +138,14 @@ def working_encoders(*, check_if_missing: bool = False) -> dict[str, WorkingEnco
 
 def is_check_due() -> bool:
     """Whether some encoder was never tried with this ffmpeg. Raises FfmpegMissing. One query."""
+    return bool(_untried(ENCODERS.values()))
+
+
+def _untried(encoders: Iterable[VideoEncoder]) -> tuple[VideoEncoder, ...]:
     version = find_ffmpeg().version[:60]
     rows = EncoderCheck.objects.filter(server_name=THIS_SERVER, ffmpeg_version=version)
-    return not set(rows.values_list("encoder", flat=True)).issuperset(ENCODERS)
+    tried = set(rows.values_list("encoder", flat=True))
+    return tuple(encoder for encoder in encoders if encoder.family not in tried)
 
 
 def has_ffmpeg() -> bool:

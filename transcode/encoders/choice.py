@@ -55,7 +55,7 @@ def choose_encoder(
     named = ENCODERS[rule.encoder]
     if named.is_hardware or rule.hardware == "never":
         return Chosen(rule.encoder, "")
-    why_not = _why_software(rule)
+    why_not = why_software(rule)
     if why_not:
         return Chosen(rule.encoder, why_not)
     reasons = []
@@ -79,7 +79,8 @@ def software_for(codec: str) -> str:
     return next(e.family for e in ENCODERS.values() if e.codec == codec and not e.is_hardware)
 
 
-def _why_software(rule: VideoRule) -> str:
+def why_software(rule: VideoRule) -> str:
+    """Why no hardware may take the place of the rule's encoder, in a sentence; "" where one may."""
     title = ENCODERS[rule.encoder].title
     if rule.target_vmaf is None:
         return f"{title} encodes: hardware takes its place only where a target quality is searched."

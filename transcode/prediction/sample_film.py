@@ -20,7 +20,7 @@ from library.probing.pool import probe_in_worker
 from library.probing.probe import ProbeProblem
 from library.scanning.identity import content_fingerprint
 from transcode.encoders import ENCODERS
-from transcode.encoders.availability import working_encoders
+from transcode.encoders.availability import working_for
 from transcode.encoders.choice import choose_encoder
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
 from transcode.outcomes import JobFailed, JobSkipped
@@ -143,7 +143,7 @@ def _family(rule: VideoRule, info: MediaInfo, passed_over: set[str]) -> str:
         return rule.encoder
     chosen = choose_encoder(
         rule,
-        working_encoders(check_if_missing=True),
+        working_for(rule),
         bit_depth=rule.bit_depth or picture.bit_depth or 8,
         is_hdr=picture.hdr != HdrKind.SDR and rule.hdr != "tone_map",
         passed_over=passed_over,

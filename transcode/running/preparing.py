@@ -12,7 +12,7 @@ from library.scanning.identity import content_fingerprint
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.settings_store import get_setting
 from transcode.chunks.cutting import with_chunks
-from transcode.encoders.availability import working_encoders
+from transcode.encoders.availability import working_for
 from transcode.encoders.choice import choose_encoder, software_for
 from transcode.encoders.registry import ENCODERS
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
@@ -192,7 +192,7 @@ def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQu
     if rule.hardware == "never":
         return planner, _search(ctx, planner)
     picture = planner.info.main_video
-    working = working_encoders(check_if_missing=True)
+    working = working_for(rule)
     passed_over = read_passed_over(ctx.work_dir)
     while True:
         chosen = choose_encoder(

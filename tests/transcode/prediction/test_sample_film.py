@@ -34,7 +34,7 @@ def search(
         return "found"
 
     monkeypatch.setattr(sample_film, "find_quality", find_quality)
-    monkeypatch.setattr(sample_film, "working_encoders", lambda **_: NVENC)
+    monkeypatch.setattr(sample_film, "working_for", lambda _rule: NVENC)
     info = film()
     source = FilmSource(b"film.mkv", info, index_of(info))
     plan_for: Any = lambda _crf, family: family  # noqa: E731

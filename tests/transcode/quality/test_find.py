@@ -116,7 +116,7 @@ def test_hardware_that_fails_here_is_passed_over_and_the_preset_s_own_encoder_an
     real = trial.try_quality
     monkeypatch.setattr(find, "try_quality", try_quality)
     nvenc = WorkingEncoder("hevc_nvenc", ("",), (8, 10))
-    monkeypatch.setattr(preparing, "working_encoders", lambda **_: {"hevc_nvenc": nvenc})
+    monkeypatch.setattr(preparing, "working_for", lambda _rule: {"hevc_nvenc": nvenc})
     world.spec = replace(TARGET, video=replace(TARGET.video, hardware="prefer"))
     prepared = prepare(world.context())
     assert prepared.plan.video is not None
