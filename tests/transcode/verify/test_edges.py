@@ -365,6 +365,20 @@ def test_sounds_begin_with_the_first_frame_that_is_heard(rich: Pair, tmp_path: P
     assert timing.sound_starts_s == {1: 0.0, 2: 0.0}
 
 
+def test_a_sound_whose_first_packet_is_broken_begins_with_the_next_one(tmp_path: Path) -> None:
+    path = make_clip("interlaced", tmp_path / "film.mkv")  # its sound is AC-3
+    raw = path.read_bytes()
+    first = raw.index(b"\x0b\x77")
+    path.write_bytes(raw[:first] + bytes(2) + raw[first + 2 :])
+    starts = read_sound_starts(os.fsencode(path), [1])
+    assert starts == {1: pytest.approx(0.032, abs=0.001)}
+
+
+def test_a_film_without_planned_sounds_is_not_read_for_them(tmp_path: Path) -> None:
+    path = make_clip("h264_mkv", tmp_path / "film.mkv")
+    assert read_sound_starts(os.fsencode(path), [0]) == {}
+
+
 def test_a_film_whose_packets_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(b"nothing")
