@@ -138,7 +138,7 @@ def test_bars_are_found_in_the_whole_film_and_in_its_keyframes_alone(
 @pytest.mark.ffmpeg
 def test_bars_of_a_turned_film_are_those_of_the_upright_picture(tmp_path: Path) -> None:
     lying, source = letterboxed(tmp_path / "film.mp4"), tmp_path / "turned.mp4"
-    turn = [ffmpeg_path(), "-v", "error", "-display_rotation", "90", "-i", lying]
+    turn = [ffmpeg_path(), "-v", "error", "-display_rotation", "90", "-i", os.fsdecode(lying)]
     subprocess.run([*turn, "-c", "copy", f"file:{source}"], check=True, timeout=120)
     raw = os.fsencode(source)
     found = find_borders(raw, probe_file(raw), read_packet_index(raw), work_dir=tmp_path)

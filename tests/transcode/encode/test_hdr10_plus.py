@@ -84,7 +84,7 @@ def test_what_x265_cannot_be_told_is_refused_and_never_simplified(
 
 
 def film_with(folder: Path, message: Callable[[int], bytes]) -> Path:
-    """A second of HEVC with B-frames; `message(n)` lies before the picture that is shown as n-th."""
+    """A second of HEVC with B-frames; `message(n)` lies before the n-th picture that is shown."""
     clip, path = make_clip("hevc", folder / "clip.mkv"), folder / "film.mkv"
     with av.open(str(clip)) as source, av.open(str(path), "w") as film:
         video = source.streams.video[0]
