@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
@@ -81,23 +81,22 @@ class Ended(BaseException):
 @pytest.mark.parametrize(
     ("state", "waited_s"),
     [
-        (None, [process.HAND_BACK_S]),
+        ("no journal", [process.HAND_BACK_S]),
         (JournalState.STAGED, [process.HAND_BACK_S]),
         (JournalState.SWAPPING, [process.HAND_BACK_S, process.FINISH_SWAP_S]),
         ("database away", [process.HAND_BACK_S, process.FINISH_SWAP_S]),
     ],
 )
 def test_without_its_consumer_a_process_ends_but_gives_a_swap_its_time(
-    job: Job, state: str | None, waited_s: list[float]
+    job: Job, state: str, waited_s: list[float]
 ) -> None:
-    if state in JournalState:
+    if state in JournalState.values:
         proof = ProofRecord.objects.create(job=job, is_passed=True)
         Replacement.objects.create(job=job, state=state, proof=proof, is_proof_passed=True)
-    away = {"side_effect": OperationalError("away")} if state == "database away" else {}
-    real: Any = Replacement.objects.filter
+    away = OperationalError("away") if state == "database away" else Replacement.objects.filter
     control, slept = RunControl(job.pk, "token"), list[float]()
     with (
-        patch.object(Replacement.objects, "filter", **away or {"side_effect": real}),
+        patch.object(Replacement.objects, "filter", side_effect=away),
         patch("time.sleep", slept.append),
         patch("logging.shutdown"),
         patch("os._exit", side_effect=Ended) as exit_,

@@ -128,7 +128,7 @@ def test_where_no_hardware_works_the_reason_is_logged_and_a_missed_target_skips_
         raise JobSkipped("target_unreachable", "VMAF 93 cannot be reached.")
 
     monkeypatch.setattr(preparing, "find_quality", miss)
-    monkeypatch.setattr(preparing, "working_encoders", lambda **_: dict[str, WorkingEncoder]())
+    monkeypatch.setattr(preparing, "working_for", lambda _rule: dict[str, WorkingEncoder]())
     with pytest.raises(JobSkipped, match="target_unreachable"):
         prepare(world.context())
     assert tried == ["search"]
@@ -142,7 +142,7 @@ def test_an_encoder_that_is_hardware_by_name_needs_no_reason(
     rule = replace(TARGET.video, encoder="hevc_nvenc")
     world = clip_world(tmp_path, "h264_mkv", replace(TARGET, video=rule))
     nvenc = WorkingEncoder("hevc_nvenc", ("",), (8, 10))
-    monkeypatch.setattr(preparing, "working_encoders", lambda **_: {"hevc_nvenc": nvenc})
+    monkeypatch.setattr(preparing, "working_for", lambda _rule: {"hevc_nvenc": nvenc})
     found = FoundQuality(
         24, 93.1, 90.0, "vmaf", "vmaf_v0.6.1", (), 3, 1.0, False, 1000, 900, 1100, "Found."
     )
