@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import namedtuple
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -19,8 +20,18 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from library.models import Library
+from mediaflow.base.models import Setting
 from tests.transcode.makers import claim, make_file, make_job, make_library
-from transcode.models import Job, JobAttempt, JobPhase, JobStatus, OutputMode
+from transcode.models import (
+    Job,
+    JobAttempt,
+    JobPhase,
+    JobStatus,
+    JournalState,
+    OutputMode,
+    ProofRecord,
+    Replacement,
+)
 from transcode.outcomes import (
     JobCancelled,
     JobFailed,
@@ -32,6 +43,7 @@ from transcode.outcomes import (
     LeaseLost,
 )
 from transcode.queue import disk_space, job_queue
+from transcode.replacing.snapshot import take_source_snapshot
 from transcode.running import runner
 from transcode.running.attempt_log import MAX_BYTES, AttemptLog
 from transcode.running.context import PhaseProgress, RunContext
@@ -195,6 +207,87 @@ def test_a_film_that_is_gone_is_a_failure_and_a_row_that_is_gone_a_skip(
     assert run_with((other, token), None).reason_code == "file_gone"
 
 
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [
+        (errno.EACCES, "failed", "source_unreadable"),
+        (errno.EIO, "retry_wait", "source_unreachable"),
+        (errno.ESTALE, "retry_wait", "source_unreachable"),
+    ],
+)
+def test_a_film_that_cannot_be_looked_at_fails_or_is_waited_for(
+    running: tuple[Job, str], number: int, status: str, code: str
+) -> None:
+    error = OSError(number, os.strerror(number))
+    with patch.object(runner, "take_source_snapshot", side_effect=error):
+        job = run_with(running, None)
+    assert (job.status, job.reason_code) == (status, code)
+    assert os.strerror(number) in job.reason
+    # A disk that is away costs no try.
+    assert JobAttempt.objects.get().is_counted == (status == "failed")
+
+
+def test_an_end_that_somebody_else_has_written_is_said_in_the_log(
+    running: tuple[Job, str],
+) -> None:
+    job, token = running
+    with patch.object(runner, "settle_outcome", return_value=False):
+        run_with((job, token), JobFailed("crash", "Perhaps."))
+    text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
+    assert "the job is no longer ours; nothing was written" in text
+
+
+@pytest.mark.parametrize("code", ["encode_failed", "verify_frames"])
+def test_finished_chunks_outlive_a_failure_unless_the_film_was_refused(
+    running: tuple[Job, str], code: str
+) -> None:
+    chunks = make_work_folder(running[0].uuid) / "chunks"
+    chunks.mkdir()
+    (chunks / "1.json").write_text("{}")
+    (chunks.parent / "output.mkv").touch()
+    job = run_with(running, JobFailed(code, "No."))
+    assert job.status == "failed"
+    assert chunks.exists() == (code == "encode_failed")
+    assert not (chunks.parent / "output.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    ("result", "is_queue_paused", "status"),
+    [
+        ("finished", True, "running"),  # recovery itself has written how it ended; here it did not
+        ("abandoned", True, "queued"),
+        ("abandoned", False, "completed"),
+    ],
+)
+def test_an_open_journal_is_brought_to_its_end_before_anything_is_encoded(
+    running: tuple[Job, str], result: str, is_queue_paused: bool, status: str
+) -> None:
+    job, _token = running
+    film = os.fsencode(Path(Library.objects.get().root) / "a.mkv")
+    journal = Replacement.objects.create(
+        job=job,
+        proof=ProofRecord.objects.create(job=job, is_passed=True),
+        is_proof_passed=True,
+        state=JournalState.STAGED,
+        root_raw=os.path.dirname(film),
+        original_raw=film,
+        source_snapshot=take_source_snapshot(film).to_json(),
+    )
+    Setting.objects.create(key="queue_paused", value=is_queue_paused)
+    asked: list[tuple[bytes, int]] = []
+
+    def recover(context: RunContext, row: Replacement) -> str:
+        asked.append((context.source, row.pk))
+        return result
+
+    # A library that is off does not keep a journal open.
+    Library.objects.update(is_enabled=status == "completed")
+    with patch("transcode.replacing.recovery.recover_job", recover):
+        job = run_with(running, None)
+    assert asked == [(film, journal.pk)]
+    assert job.status == status
+
+
 def test_a_preset_that_cannot_be_read_fails_the_job(running: tuple[Job, str]) -> None:
     Job.objects.update(preset_spec={"container": "vhs"})
     assert run_with(running, None).reason_code == "preset_invalid"
@@ -323,6 +416,57 @@ def test_a_lease_that_is_gone_stops_everything(control: RunControl, lose: dict[s
         control.checkpoint()
     with pytest.raises(LeaseLost):
         control.enter(JobPhase.ENCODE)
+
+
+def test_a_lease_lost_between_the_look_and_the_write_stops_the_phases(
+    control: RunControl,
+) -> None:
+    control.report(PhaseProgress(pct=10.0))
+    with patch.object(job_queue, "write_running", return_value=False):
+        control.tick()
+    with pytest.raises(LeaseLost):
+        control.checkpoint()
+
+
+def test_orders_are_looked_for_until_the_attempt_is_over(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticked, is_ticked = [0], Event()
+
+    def tick() -> None:
+        ticked[0] += 1
+        if ticked[0] == 2:
+            is_ticked.set()
+
+    monkeypatch.setattr("transcode.running.control.TICK_S", 0.01)
+    monkeypatch.setattr(control, "tick", tick)
+    control.start()
+    assert is_ticked.wait(60)
+    control.stop()
+    assert not control._thread.is_alive()
+
+
+def test_a_shutdown_reaches_a_job_that_stands_still(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two ticks: the signal comes while the phases wait for the pause to end."""
+    monkeypatch.setattr("transcode.running.control.TICK_S", 0.01)
+    control.follow_pause()
+    Job.objects.update(is_paused=True)
+    control.tick()
+    stopped = Event()
+
+    def wait() -> None:
+        try:
+            control.checkpoint()
+        except JobHandedBack:
+            stopped.set()
+
+    waiting = Thread(target=wait)
+    waiting.start()
+    control.request_hand_back("Stopped.")
+    waiting.join(60)
+    assert stopped.is_set()
 
 
 def test_progress_is_written_once_and_only_when_it_changed(
@@ -475,6 +619,16 @@ def test_the_log_of_an_attempt_is_bounded_and_its_loss_costs_nothing(
     assert len(text) < MAX_BYTES + 1000
     (tmp_path / "logs" / "jobs" / "b.log").mkdir()
     AttemptLog("b.log")("lost")
+
+
+def test_a_log_on_a_full_disk_costs_the_log_and_not_the_job(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "logs" / "jobs").mkdir(parents=True)
+    (tmp_path / "logs" / "jobs" / "a.log").symlink_to("/dev/full")
+    log = AttemptLog("a.log")
+    log("lost")
+    log("lost, too")
+    log.close()
 
 
 def target(job: Job, mode: str) -> bytes:

@@ -220,8 +220,8 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
+    assert child.stdin is not None
+    child.stdin.close()
 
 
 def _pass_on(

@@ -110,26 +110,31 @@ def _add(
     options = [f"-c:{number}", stream.encoder]
     if bit_rate is not None:
         options += [f"-b:{number}", f"{bit_rate}k"]
-    is_mixed_down = treatment.layout.channels < track.channels
-    filters = sound_filters(treatment.layout, is_mixed_down=is_mixed_down)
-    draft.keep(stream, *options, f"-filter:{number}", filters)
+    draft.keep(stream, *options, f"-filter:{number}", sound_filters(treatment.layout))
     if not is_extra:
         draft.losses += _conversion_losses(track, treatment)
-    if is_mixed_down:
+    if treatment.layout.is_mix:
+        before, after = _mixed(track, treatment.layout)
         draft.notes.append(
-            f"Audio track {track.index} is mixed down from {track.channels} to"
-            f" {treatment.layout.channels} channels: centre and surround go to the remaining"
-            " speakers at −3 dB, the LFE channel is left out where there is none for it, peaks are"
-            " held below full scale."
+            f"Audio track {track.index} is mixed down from {before} to {after}: centre and surround"
+            " go to the remaining speakers at −3 dB, the LFE channel is left out where there is"
+            " none for it, peaks are held below full scale."
         )
 
 
-def sound_filters(layout: SpeakerLayout, *, is_mixed_down: bool) -> str:
+def _mixed(track: AudioStream, layout: SpeakerLayout) -> tuple[str, str]:
+    """Before and after: in channels, or by name where there are as many but other ones."""
+    if layout.channels < track.channels:
+        return f"{track.channels} channels", str(layout.channels)
+    return f"{track.channel_layout} speakers", layout.name
+
+
+def sound_filters(layout: SpeakerLayout) -> str:
     """In floats the mix keeps the loudness of speech, and may exceed full scale: hence the limiter.
     In whole numbers ffmpeg would turn everything down by up to 8 dB (measured)."""
     if not layout.name:
         return _KEEP_TIMES
-    if not is_mixed_down:
+    if not layout.is_mix:
         return f"{_KEEP_TIMES},aformat=channel_layouts={layout.name}"
     mixed = f"aformat=sample_fmts=fltp:channel_layouts={layout.name}"
     return f"{_KEEP_TIMES},{mixed},{_LIMITER}"
@@ -220,8 +225,9 @@ def _conversion_losses(track: AudioStream, treatment: _Treatment) -> list[str]:
     losses = []
     if not is_lossless(track) and treatment.codec == track.codec:
         losses.append(f"{name}: encoded again as {treatment.codec}")
-    if treatment.layout.channels < track.channels:
-        losses.append(f"{name}: {track.channels} channels become {treatment.layout.channels}")
+    if treatment.layout.is_mix:
+        before, after = _mixed(track, treatment.layout)
+        losses.append(f"{name}: {before} become {after}")
     if track.object_audio:
         losses.append(f"{name}: {track.object_audio}")
     if is_lossless(track) and treatment.codec not in _LOSSLESS_TARGETS:

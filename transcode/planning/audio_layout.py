@@ -51,6 +51,7 @@ _WIDER = {
 class SpeakerLayout:
     channels: int
     name: str  # "": as the source has it
+    is_mix: bool = False  # some channel of the source gets no place of its own
 
 
 def layout_for(codec: str, source: str, channels: int, max_channels: int) -> SpeakerLayout:
@@ -64,4 +65,4 @@ def layout_for(codec: str, source: str, channels: int, max_channels: int) -> Spe
         if wider and _COUNTS[wider] <= cap:
             return SpeakerLayout(_COUNTS[wider], wider)
     count = min(cap, channels, max(_BY_COUNT))
-    return SpeakerLayout(count, _BY_COUNT[count])
+    return SpeakerLayout(count, _BY_COUNT[count], is_mix=True)

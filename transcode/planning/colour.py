@@ -94,7 +94,7 @@ def plan_colour(
         dolby_vision_profile=dynamic.dolby_vision_profile,
     )
     filters = dynamic.filters
-    if video.color_space == "gbr" or video.pix_fmt.startswith(("rgb", "bgr", "gbr")):
+    if video.color_space == "gbr" or is_rgb(video.pix_fmt):
         # RGB has no matrix; 4:2:0 needs one, and players assume BT.709 for HD.
         filters += ("scale=out_color_matrix=bt709:out_range=tv",)
         color = replace(color, color_space="bt709", color_range="tv")
@@ -108,6 +108,10 @@ def plan_colour(
         hdr10_plus_file=dynamic.hdr10_plus_file,
     )
     return ColourPlan((*filters, *_setparams(color)), color, hdr, losses, dynamic.notes)
+
+
+def is_rgb(pix_fmt: str) -> bool:
+    return pix_fmt == "pal8" or any(part in pix_fmt for part in ("rgb", "bgr", "gbr"))
 
 
 def with_explicit_hd_colour(plan: ColourPlan) -> ColourPlan:

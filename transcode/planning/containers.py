@@ -51,10 +51,7 @@ class Container:
     flags: frozenset[str] = frozenset()  # dispositions that it stores
 
     def takes(self, kind: StreamKind, codec: str) -> bool:
-        if kind == StreamKind.ATTACHMENT:
-            return self.has_attachments
-        if kind == StreamKind.DATA:
-            return False
+        """Of film, sound, subtitles or cover art."""
         codecs = {
             StreamKind.VIDEO: self.video,
             StreamKind.AUDIO: self.audio,

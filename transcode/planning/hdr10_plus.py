@@ -26,6 +26,7 @@ FILE_NAME = "hdr10plus.json"  # in the folder in which the encoder runs
 _MARK = b"\xb5\x00\x3c\x00\x01\x04"
 _PREFIX_SEI, _USER_DATA = 39, 4
 _START = re.compile(rb"\x00\x00\x01")
+_START_CODES = (b"\x00\x00\x01", b"\x00\x00\x00\x01")
 _EMULATION = re.compile(rb"\x00\x00\x03")
 
 
@@ -168,16 +169,19 @@ def _payloads(packet: bytes) -> Iterator[bytes]:
             yield from _messages(_EMULATION.sub(b"\x00\x00", unit[2:]))
 
 
-def _units(packet: bytes) -> Iterator[bytes]:
-    """NAL units behind start codes, or behind lengths of four bytes."""
-    if packet[:3] == b"\x00\x00\x01" or packet[:4] == b"\x00\x00\x00\x01":
-        yield from (unit.rstrip(b"\x00") for unit in _START.split(packet)[1:])
-        return
-    at = 0
+def _units(packet: bytes) -> list[bytes]:
+    """NAL units behind start codes, or behind lengths of four bytes.
+
+    A length of 256 to 511 looks like a start code: what leads exactly to the end are lengths.
+    """
+    units, at = [], 0
     while at + 4 <= len(packet):
         end = at + 4 + int.from_bytes(packet[at : at + 4], "big")
-        yield packet[at + 4 : end]
+        units.append(packet[at + 4 : end])
         at = end
+    if at == len(packet) or not packet.startswith(_START_CODES):
+        return units
+    return [unit.rstrip(b"\x00") for unit in _START.split(packet)[1:]]
 
 
 def _messages(raw: bytes) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ the film, `refuse_by_plan` at what would come of it. All raise a JobOutcome or r
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Same or newer generation: encoding into an older one again makes no sense at the same bit rate.
 _GENERATION = {"mpeg2video": 0, "mpeg4": 1, "vc1": 1, "h264": 2, "vp9": 3, "hevc": 3, "av1": 4}
+# What O_NOFOLLOW says of a link, with O_DIRECTORY or without.
+_IS_LINK = frozenset({errno.ELOOP, errno.ENOTDIR})
 _READ_ONLY_HINT = "Nothing was changed; make the folder writable for MediaFlow and resume the job."
 
 
@@ -95,8 +98,7 @@ def _entry(source: bytes) -> os.stat_result:
             "source_missing", "The film is no longer where the library knows it; scan again."
         ) from None
     except OSError as error:
-        reason = f"The film cannot be reached ({error.strerror}); is its disk mounted?"
-        raise JobWaits("source_unreachable", reason) from error
+        raise _unreachable(error) from error
     if stat.S_ISLNK(entry.st_mode):
         raise JobSkipped(
             "symlink",
@@ -108,6 +110,11 @@ def _entry(source: bytes) -> os.stat_result:
     return entry
 
 
+def _unreachable(error: OSError) -> JobWaits:
+    reason = f"The film cannot be reached ({error.strerror}); is its disk mounted?"
+    return JobWaits("source_unreachable", reason)
+
+
 def _refuse_outside(source: bytes, root: bytes, entry: os.stat_result) -> None:
     """Walk down from the root without following a link: what is opened is what was looked at."""
     relative = os.path.relpath(source, root)
@@ -115,6 +122,20 @@ def _refuse_outside(source: bytes, root: bytes, entry: os.stat_result) -> None:
     outside = JobSkipped("outside_library", "It lies outside its library; nothing is done there.")
     if b".." in parts or os.path.isabs(relative):  # noqa: PTH117 (bytes)
         raise outside
+    try:
+        opened = _stat_below(root, parts)
+    except PermissionError as error:
+        reason = f"The film cannot be read: {error.strerror}."
+        raise JobFailed("source_unreadable", reason) from error
+    except OSError as error:
+        if error.errno in _IS_LINK:
+            raise outside from error
+        raise _unreachable(error) from error
+    if (opened.st_dev, opened.st_ino) != (entry.st_dev, entry.st_ino):
+        raise outside
+
+
+def _stat_below(root: bytes, parts: list[bytes]) -> os.stat_result:
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
@@ -124,18 +145,11 @@ def _refuse_outside(source: bytes, root: bytes, entry: os.stat_result) -> None:
             descriptor = below
         found = os.open(parts[-1], flags | os.O_NONBLOCK, dir_fd=descriptor)
         try:
-            opened = os.fstat(found)
+            return os.fstat(found)
         finally:
             os.close(found)
-    except PermissionError as error:
-        reason = f"The film cannot be read: {error.strerror}."
-        raise JobFailed("source_unreadable", reason) from error
-    except OSError as error:
-        raise outside from error
     finally:
         os.close(descriptor)
-    if (opened.st_dev, opened.st_ino) != (entry.st_dev, entry.st_ino):
-        raise outside
 
 
 def _refuse_growing(entry: os.stat_result, policy: FilmPolicy) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from library.media_info import HdrKind, TimingKind, VideoStream
 from transcode.encoders import ENCODERS, EncodeRequest, VideoEncoder, video_options
 from transcode.outcomes import JobSkipped
-from transcode.planning.colour import HD_LINES, ColourPlan, plan_colour, with_explicit_hd_colour
+from transcode.planning.colour import (
+    HD_LINES,
+    ColourPlan,
+    is_rgb,
+    plan_colour,
+    with_explicit_hd_colour,
+)
 from transcode.planning.constant_rate import FRAME_TOLERANCE, ConstantRate, constant_rate
 from transcode.planning.dynamic_hdr import HDR_NAMES
 from transcode.planning.model import Action, ExpectedColor, PlannedStream, StreamKind, VideoPlan
@@ -28,6 +33,7 @@ _WITHOUT_CAPTIONS = ("sidedata=mode=delete:type=A53_CC",)
 # Writes the Dolby Vision configuration box. For the muxer, so without a stream (measured).
 DOLBY_VISION_IN_MP4 = ["-strict", "unofficial"]
 _FOUR_TWO_ZERO = ("420", "nv12", "nv21", "p010", "p016", "gray")
+_WITH_ALPHA = ("yuva", "gbrap", "rgba", "bgra", "argb", "abgr", "ya8", "ya16")
 
 
 def plan_video(draft: Draft, video: VideoStream) -> VideoPlan:
@@ -248,14 +254,14 @@ def _rate(video: VideoStream) -> Fraction:
 
 def _chroma_losses(video: VideoStream) -> list[str]:
     name = video.pix_fmt
-    if name.startswith("yuva"):
-        return ["transparency", *_chroma_losses(replace(video, pix_fmt=name.replace("a", "", 1)))]
-    if not name or name.startswith("gbr") or any(part in name for part in _FOUR_TWO_ZERO):
-        return []
+    losses = ["transparency"] if any(part in name for part in _WITH_ALPHA) else []
+    # What becomes of RGB is said by the plan of its colours.
+    if is_rgb(name) or any(part in name for part in _FOUR_TWO_ZERO):
+        return losses
     for digits in ("444", "422", "440", "411", "410"):
         if digits in name:
-            return [f"4:{digits[1]}:{digits[2]} chroma becomes 4:2:0"]
-    return []
+            return [*losses, f"4:{digits[1]}:{digits[2]} chroma becomes 4:2:0"]
+    return losses
 
 
 def _caption_losses(video: VideoStream, encoder: VideoEncoder, *, is_retimed: bool) -> list[str]:

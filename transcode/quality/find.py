@@ -78,7 +78,8 @@ def find_quality(
     with _Laboratory(question, plan_for, work_dir, calls) as laboratory:
         outcome = laboratory.search(guess)
     if isinstance(outcome, Unreachable):
-        text = words.unreachable(question.family, target, metric, outcome)
+        best = replace(outcome, number=question.number_of(outcome.number))
+        text = words.unreachable(question.family, target, metric, best)
         raise JobSkipped(TARGET_UNREACHABLE, text)
     found = question.answer(outcome, laboratory.probes, laboratory.fresh)
     found = replace(found, seconds=round(time.monotonic() - began, 2))

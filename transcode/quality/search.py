@@ -94,8 +94,9 @@ class Search:
         if not self.probes:
             return self.scale.fit(self.guess)
         wanted = self.scale.fit(self._solve())
+        # A wanted number that was probed does, or nothing better is left.
         if wanted in self.probes or len(self.probes) >= MAX_PROBES:
-            return self._last_look(wanted)
+            return None
         if wanted in (self.scale.best, self.scale.fit(self.scale.worst)):
             return wanted  # what lies at an end is seen, never supposed
         return wanted if self._error_at(wanted) > self.metric.tolerance else None
@@ -117,8 +118,6 @@ class Search:
 
     def predict(self, number: float) -> float:
         """The score at a number: through the two nearest probes, or one and the usual slope."""
-        if number in self.probes:
-            return self.probes[number]
         low, high = self._around(number)
         slope = self._slope(low, high)
         anchor = min((low, high), key=lambda probe: abs(probe - number))
@@ -158,10 +157,7 @@ class Search:
     def _slope(self, low: float, high: float) -> float:
         usual = self.metric.slope
         if low == high:
-            near = sorted(self.probes, key=lambda n: abs(n - low))[:2]
-            if len(near) < 2:
-                return usual
-            low, high = sorted(near)
+            return usual
         rise = self.metric.loss(self.probes[high]) - self.metric.loss(self.probes[low])
         least, most = _SLOPE_LIMITS
         return min(most * usual, max(least * usual, rise / (high - low)))
@@ -179,23 +175,8 @@ class Search:
         reach = min(abs(number - low), abs(number - high)) / max(self.scale.step, high - low)
         return _ERROR_ONE_SIDE * distance * max(1.0, reach)
 
-    def _last_look(self, wanted: float) -> float | None:
-        """The wanted number is probed: one step further may be what the curve hides."""
-        if len(self.probes) >= MAX_PROBES:
-            return None
-        score = self.probes[wanted]
-        if score < self.target - self.metric.tolerance and wanted > self.scale.best:
-            better = self.scale.fit(wanted - self.scale.step)
-            return None if better in self.probes else better
-        return None
-
     def _answer(self) -> float:
         """The largest number that is known or predicted to reach the target."""
         wanted = self.scale.fit(self._solve())
         known = [n for n, s in self.probes.items() if n >= wanted and s >= self.target]
-        if known:
-            return max(known)
-        fine = self.target - self.metric.tolerance
-        while self.predict(wanted) < fine and wanted > self.scale.best:
-            wanted = self.scale.fit(wanted - self.scale.step)
-        return wanted
+        return max(known, default=wanted)

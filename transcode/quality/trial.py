@@ -109,8 +109,6 @@ def _sample_options(plan: Plan) -> tuple[str, ...]:
             options += [name, "0"]  # the samples carry no metadata of single pictures
         elif option == "-x265-params":
             options += [name, without_hdr10_plus(value)]
-        elif option in ("-metadata", "-disposition"):
-            continue
         else:
             options += [name, value]
     return tuple(options)

@@ -136,16 +136,17 @@ def _problem(result: FfmpegResult) -> str:
 def _copied_with_own_errors(evidence: Evidence) -> list[PlannedStream] | None:
     """The copied streams that alone explain the errors, each with the same ones in the source.
 
-    None when an encoded stream has errors, or a copied one has others than the source.
+    None when an encoded stream has errors, when a copied one has others than the source, or when
+    decoding did not get to its end: a lack of memory ends it on both sides, and says nothing.
     """
     faulty: list[PlannedStream] = []
     for stream in evidence.plan.kept:
         if stream.kind not in (StreamKind.VIDEO, StreamKind.AUDIO, StreamKind.COVER):
             continue
         lines = _lines_of(evidence, evidence.output_raw, stream.output_index)
-        if not lines:
+        if lines == []:
             continue
-        if stream.action != Action.COPY:
+        if lines is None or stream.action != Action.COPY:
             return None
         if lines != _lines_of(evidence, evidence.run.source, stream.source_index):
             return None
@@ -153,14 +154,19 @@ def _copied_with_own_errors(evidence: Evidence) -> list[PlannedStream] | None:
     return faulty or None
 
 
-def _lines_of(evidence: Evidence, path: bytes, index: int | None) -> list[str]:
-    """Every message of decoding one stream strictly to its end, without positions in the file."""
+def _lines_of(evidence: Evidence, path: bytes, index: int | None) -> list[str] | None:
+    """Every message of decoding one stream strictly, without positions in the file.
+
+    None when it ended before the film's end: by a signal, or badly and without a word.
+    """
     argv = ffmpeg_argv(loglevel="repeat+level+warning")
     argv += guarded_input(path, options=DETECT)
     argv += ["-map", f"0:{index}", *NULL_OUTPUT]
     result = run_ffmpeg(argv, checkpoint=evidence.side.checkpoint)
     lines = [_without_stream_number(line) for line in unknown_lines(result.stderr_lines)]
-    return lines if lines or result.is_ok else [f"exit code {result.return_code}"]
+    if result.is_ok or (lines and result.return_code > 0):
+        return lines
+    return None
 
 
 def _without_stream_number(line: str) -> str:

@@ -131,17 +131,13 @@ class Evidence:
 
     @property
     def video_before(self) -> VideoStream | None:
-        planned = self.planned_video
-        if planned is None:
-            return None
-        return next((v for v in self.before.video if v.index == planned.source_index), None)
+        index = self.planned_video.source_index if self.planned_video else None
+        return next((v for v in self.before.video if v.index == index), None)
 
     @property
     def video_after(self) -> VideoStream | None:
-        planned = self.planned_video
-        if planned is None:
-            return None
-        return next((v for v in self.after.video if v.index == planned.output_index), None)
+        index = self.planned_video.output_index if self.planned_video else None
+        return next((v for v in self.after.video if v.index == index), None)
 
     def note(self, rung: int, doing: str, pct: float | None = None) -> None:
         """What the rung does whose turn it is; what runs beside it keeps quiet."""

@@ -14,13 +14,11 @@ if TYPE_CHECKING:
 _SAVED = declare("verify.proof_saved", "the proof is in the database")
 
 
-def save_proof(job_id: int, plan: Plan, proof: Proof, *, command: str = "") -> ProofRecord:
-    """One row per attempt that reached the ladder; `command` defaults to the job's."""
+def save_proof(job_id: int, plan: Plan, proof: Proof) -> ProofRecord:
+    """One row per attempt that reached the ladder."""
     # Here, so that the ladder itself runs where there is no database.
     from transcode.models import Job, ProofRecord
 
-    if not command:
-        command = Job.objects.values_list("command", flat=True).get(pk=job_id)
     record = ProofRecord.objects.create(
         job_id=job_id,
         is_passed=proof.is_passed,
@@ -32,7 +30,7 @@ def save_proof(job_id: int, plan: Plan, proof: Proof, *, command: str = "") -> P
         output_bytes=proof.output_bytes,
         plan_hash=plan.digest(),
         ffmpeg_version=plan.ffmpeg_version[:60],
-        command=command,
+        command=Job.objects.values_list("command", flat=True).get(pk=job_id),
     )
     reach(_SAVED)
     return record

@@ -29,7 +29,7 @@ class _Task:
     value: Any = None
     error: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
+    thread: threading.Thread = field(init=False)
 
     def run(self) -> None:
         try:
@@ -67,9 +67,10 @@ class SideWork:
 
     def begin(self, name: str, work: Callable[[], Any]) -> None:
         """`work` may start children, and must call `checkpoint` often. Once for each name."""
-        task = self._tasks[name] = _Task(work)
+        task = _Task(work)
         task.thread = threading.Thread(target=task.run, name=f"ladder-{name}", daemon=True)
         task.thread.start()
+        self._tasks[name] = task
 
     def take(self, name: str, work: Callable[[], T]) -> T:
         """What the begun work gave or raised; else `work` is done now. Raises as `checkpoint`."""
@@ -91,6 +92,5 @@ class SideWork:
         """End what nobody took; returns when its children are gone."""
         self._stop.set()
         for task in self._tasks.values():
-            if task.thread is not None:
-                task.thread.join()
+            task.thread.join()
         self._tasks.clear()

@@ -12,9 +12,9 @@ import pytest
 from library.media_info import HdrKind
 from library.probing.probe import probe_file
 from tests.media import ffmpeg_path
-from tests.transcode.encode.films import film, hdr_video, plan_for
+from tests.transcode.encode.films import film, hdr_video, index_of, plan_for
 from transcode.planning import black_bars
-from transcode.planning.black_bars import find_borders
+from transcode.planning.black_bars import find_borders, read_pictures
 from transcode.planning.borders import Borders, CropBox, SeenPicture, judge_borders
 from transcode.planning.packet_index import read_packet_index
 from transcode.presets.spec import PresetSpec, VideoRule
@@ -133,3 +133,37 @@ def test_bars_are_found_in_the_whole_film_and_in_its_keyframes_alone(
     assert found.box == CropBox(0, 22, 320, 136)
     assert len(shares) == 8
     assert list(tmp_path.glob("borders-*")) == []
+
+
+@pytest.mark.ffmpeg
+def test_bars_of_a_turned_film_are_those_of_the_upright_picture(tmp_path: Path) -> None:
+    lying, source = letterboxed(tmp_path / "film.mp4"), tmp_path / "turned.mp4"
+    turn = [ffmpeg_path(), "-v", "error", "-display_rotation", "90", "-i", os.fsdecode(lying)]
+    subprocess.run([*turn, "-c", "copy", f"file:{source}"], check=True, timeout=120)
+    raw = os.fsencode(source)
+    found = find_borders(raw, probe_file(raw), read_packet_index(raw), work_dir=tmp_path)
+    assert found.box == CropBox(22, 0, 136, 320)
+
+
+@pytest.mark.ffmpeg
+def test_a_film_whose_pictures_cannot_be_decoded_keeps_its_bars(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    source = letterboxed(path)
+    info, index = probe_file(source), read_packet_index(source)
+    path.write_bytes(b"gone " * 1000)
+    assert find_borders(source, info, index, work_dir=tmp_path).box is None
+
+
+def test_sound_has_no_bars(tmp_path: Path) -> None:
+    info = film()
+    found = find_borders(b"/f.mkv", replace(info, video=()), index_of(info), work_dir=tmp_path)
+    assert found == Borders(None, "There is no picture whose bars could be looked for.")
+
+
+def test_a_picture_that_was_only_half_described_is_left_out(tmp_path: Path) -> None:
+    """ffmpeg was ended while it wrote."""
+    keys = "lavfi.cropdetect.{}={}\n"
+    whole = "".join(keys.format(*pair) for pair in (("x1", 0), ("x2", 9), ("y1", 2), ("y2", 7)))
+    log = tmp_path / "borders.txt"
+    log.write_text(f"frame:0 pts:0\n{whole}frame:1 pts:40\n{keys.format('x1', 0)}")
+    assert read_pictures(log) == [SeenPicture(0, 9, 2, 7)]

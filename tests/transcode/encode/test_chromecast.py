@@ -137,6 +137,18 @@ def test_what_is_converted_gets_the_size_that_plays_at_its_rate(rate: str, heigh
     assert plan.video.height == height
 
 
+def test_a_smaller_size_that_the_preset_names_is_kept() -> None:
+    spec = replace(CHROMECAST, video=replace(CHROMECAST.video, max_resolution=480))
+    plan = plan_for(ready({"codec": "hevc"}), spec)
+    assert plan.video is not None
+    assert plan.video.height == 480
+
+
+def test_sound_without_a_picture_does_not_count_as_playing() -> None:
+    found = judge_for_chromecast(replace(ready(), video=()))
+    assert (found.verdict, found.video) == (Verdict.CONVERT, ("It has no picture.",))
+
+
 def test_only_the_track_that_a_player_takes_decides() -> None:
     tracks = (
         audio(1, codec="dts", channels=6),

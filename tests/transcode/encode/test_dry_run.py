@@ -8,7 +8,8 @@ import pytest
 
 from library.media_info import MediaInfo
 from library.models import MediaProbe
-from tests.transcode.encode.films import film
+from tests.transcode.encode.films import film, video
+from tests.transcode.encode.test_chromecast import CHROMECAST
 from tests.transcode.encode.world import AV1, COPY, X265, clip_world, make_world
 from transcode.models import Job
 from transcode.planning.dry_run import dry_run, index_from_header
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transcode.planning.model import Plan
+    from transcode.presets.spec import PresetSpec
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.django_db]
 
@@ -98,8 +100,43 @@ def test_a_film_that_is_gone_or_broken_is_a_refusal(tmp_path: Path) -> None:
     assert shown.refusal.reason_code == "source_not_media"
 
 
-def test_a_header_without_rate_or_length_promises_one_picture() -> None:
-    info = film(duration_s=None)
+def test_a_film_that_cannot_be_read_to_its_end_is_a_refusal(tmp_path: Path) -> None:
+    """Its header was fine when the scan looked; the packets are what the job would read."""
+    world = clip_world(tmp_path, "broken")
+    info = film(size_bytes=world.source.stat().st_size)
+    MediaProbe.objects.create(file=world.file, detail=info.to_json())
+    shown = dry_run(world.file, X265, "test", reads_packets=True)
+    assert shown.refusal is not None
+    assert (shown.plan, shown.refusal.reason_code) == (None, "source_unreadable")
+    assert shown.refusal.reason.startswith("It cannot be read: ")
+
+
+def test_without_ffmpeg_there_is_no_plan_and_the_reason_names_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIAFLOW_FFMPEG", "/nowhere/ffmpeg")
+    shown = dry_run(clip_world(tmp_path, "h264_mkv").file, X265, "test")
+    assert shown.refusal is not None
+    assert (shown.plan, shown.refusal.reason_code) == (None, "ffmpeg_missing")
+    assert "MEDIAFLOW_FFMPEG" in shown.refusal.reason
+
+
+@pytest.mark.parametrize("spec", [X265, CHROMECAST], ids=["plain", "chromecast"])
+def test_sound_without_a_picture_is_a_refusal(tmp_path: Path, spec: PresetSpec) -> None:
+    world = clip_world(tmp_path, "h264_mkv", spec)
+    info = film(size_bytes=world.source.stat().st_size, video=())
+    MediaProbe.objects.create(file=world.file, detail=info.to_json())
+    shown = dry_run(world.file, spec, "test")
+    assert shown.refusal is not None
+    assert (shown.plan, shown.refusal.reason_code) == (None, "no_video")
+
+
+@pytest.mark.parametrize(
+    "info",
+    [film(duration_s=None), film(video(frame_rate="0/0")), film(video(frame_rate=""))],
+    ids=["length", "rate 0/0", "rate"],
+)
+def test_a_header_without_rate_or_length_promises_one_picture(info: MediaInfo) -> None:
     assert index_from_header(info).frames == 1
     promising = replace(info, video=(replace(info.video[0], frames=10**12),))
     assert index_from_header(promising).frames == 5_000_000

@@ -27,6 +27,7 @@ ODD_PICTURES: dict[str, tuple[str, ...]] = {
     "4:2:2": ("-vf", "format=yuv422p10le"),
     "4:4:4": ("-vf", "format=yuv444p"),
     "RGB": ("-vf", "format=gbrp", "-c:v", "libx264rgb"),
+    "RGB with transparency": ("-vf", "format=argb", "-c:v", "rawvideo"),
     "anamorphic": ("-vf", "format=yuv420p,setsar=16/11"),
 }
 
@@ -43,13 +44,13 @@ def patches(path: Path) -> list[tuple[int, int, int]]:
 @pytest.mark.parametrize("kind", ODD_PICTURES)
 def test_colours_and_shape_stay_whatever_the_picture_is_made_of(tmp_path: Path, kind: str) -> None:
     (tmp_path / "films").mkdir()
-    path = tmp_path / "films" / "film.mkv"
+    path = tmp_path / "films" / ("film.mov" if "rawvideo" in ODD_PICTURES[kind] else "film.mkv")
     bars = "smptebars=size=320x180:rate=25,trim=end_frame=5"
     tags = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     lossless = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"]
     options = list(ODD_PICTURES[kind])
     options[1] = f"scale=out_color_matrix=bt709,{options[1]}" + (
-        "" if kind == "RGB" else f",{tags}"
+        "" if kind.startswith("RGB") else f",{tags}"
     )
     argv = [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", bars, *lossless, *options]
     subprocess.run([*argv, f"file:{path}"], check=True, timeout=120)
@@ -62,7 +63,8 @@ def test_colours_and_shape_stay_whatever_the_picture_is_made_of(tmp_path: Path, 
     assert plan is not None
     assert video.sample_aspect_ratio == ("16:11" if kind == "anamorphic" else "1:1")
     assert video.color_range == ("pc" if kind == "full range" else "tv")
-    assert len(result.prepared.plan.losses) == (kind in ("4:2:2", "4:4:4", "RGB"))
+    losses = {"4:2:2": 1, "4:4:4": 1, "RGB": 1, "RGB with transparency": 2}
+    assert len(result.prepared.plan.losses) == losses.get(kind, 0)
 
 
 def test_hdr10_plus_is_read_from_the_film_and_written_by_x265(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from transcode.planning.audio_layout import layout_for
 
 pytestmark = pytest.mark.ffmpeg
 RATE_HZ = 48_000
-STEREO = sound_filters(layout_for("aac", "5.1", 6, 2), is_mixed_down=True)
+STEREO = sound_filters(layout_for("aac", "5.1", 6, 2))
 
 
 def mixed(speakers: str, sample_format: str) -> array[float]:

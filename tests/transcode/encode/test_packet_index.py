@@ -14,6 +14,8 @@ from library.probing.probe import ProbeProblem
 from tests.media import ffmpeg_path, make_clip
 from transcode.outcomes import JobCancelled
 from transcode.planning import packet_index
+from transcode.planning.file_hasher import FileHasher
+from transcode.planning.opening_frames import OpeningFrames
 from transcode.planning.packet_index import PacketIndex, index_in_worker, read_packet_index
 
 if TYPE_CHECKING:
@@ -36,6 +38,12 @@ def make(path: Path, *options: str) -> Path:
     argv = [ffmpeg_path(), "-nostdin", "-v", "error", "-y", *source, *options, str(path)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     return path
+
+
+def remux(clip: Path, target: Path, *options: str) -> None:
+    argv = [ffmpeg_path(), "-nostdin", "-v", "error", "-y", "-i", f"file:{clip}", *options]
+    argv += ["-c", "copy", f"file:{target}"]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +97,70 @@ def test_counting_by_decoding_agrees_with_counting_packets(tmp_path: Path) -> No
     assert whole.video_pts == read(clip).video_pts
 
 
+def test_pictures_in_fields_of_their_own_are_counted_by_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No encoder here makes such films: the first pass is told that two packets are one picture."""
+    clip = make_clip("ts", tmp_path / "clip.ts", seconds=2)
+    by_packets = read(clip, with_sha256=True)
+    monkeypatch.setattr(
+        OpeningFrames, "has_field_packets", property(lambda self: not self._decodes_all)
+    )
+    assert read(clip, with_sha256=True) == by_packets
+
+
+def test_a_recording_without_any_keyframe_has_no_picture_to_count(tmp_path: Path) -> None:
+    options = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "500")
+    raw = make(tmp_path / "whole.ts", *options).read_bytes()
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(raw[: 188 * 3] + raw[len(raw) // 188 // 2 * 188 :])
+    index = packet_index._read_once(os.fsencode(cut), None, lambda: None, decodes_all=True)
+    assert index is not None
+    assert index.video_span is not None
+    assert index.video_span.packets > 40
+    assert (index.frames, list(index.video_sizes)) == (0, [])
+
+
+def test_a_bare_stream_has_packets_without_times_and_no_pictures_that_could_be_placed(
+    tmp_path: Path,
+) -> None:
+    index = read(make(tmp_path / "clip.h264", "-c:v", "libx264", "-preset", "ultrafast"))
+    span = index.video_span
+    assert span is not None
+    assert (span.packets, span.start_s, span.end_s) == (100, None, None)
+    assert (index.frames, index.has_exact_pts) == (0, False)
+
+
+def test_sound_alone_has_spans_and_no_pictures(tmp_path: Path) -> None:
+    clip = make_clip("two_audio", tmp_path / "clip.mkv")
+    sound = tmp_path / "sound.mkv"
+    remux(clip, sound, "-vn", "-map", "0:a")
+    index = read(sound, with_sha256=True)
+    assert (index.video_index, index.video_span, index.frames) == (None, None, 0)
+    assert [span.kind for span in index.spans.values()] == ["audio", "audio"]
+    assert not index.is_truncated
+    assert index.sha256 == hashlib.sha256(sound.read_bytes()).hexdigest()
+
+
+def test_packets_that_must_not_be_decoded_are_counted_all_the_same(tmp_path: Path) -> None:
+    index = read(make_clip("magicyuv", tmp_path / "clip.mkv"))
+    assert index.frames > 0
+    assert index.video_span is not None
+    assert index.video_span.packets == index.frames
+
+
+def test_a_film_whose_reading_stops_in_its_middle_is_truncated(tmp_path: Path) -> None:
+    bare = tmp_path / "clip.obu"
+    remux(make_clip("av1", tmp_path / "clip.webm"), bare, "-an", "-f", "obu")
+    whole = read(bare).frames
+    raw = bare.read_bytes()
+    bare.write_bytes(raw[: len(raw) // 2] + b"\xff" * (len(raw) // 2))
+    index = read(bare)
+    assert 0 < index.frames < whole
+    assert index.is_truncated
+    assert any(problem.startswith("reading stopped: ") for problem in index.problems)
+
+
 def test_a_file_that_breaks_off_is_truncated(tmp_path: Path) -> None:
     index = read(make_clip("truncated", tmp_path / "clip.mkv", seconds=3))
     assert index.is_truncated
@@ -132,6 +204,21 @@ def test_the_worker_says_why_there_is_no_index(
     with pytest.raises(ProbeProblem) as caught:
         index_in_worker(os.fsencode(path))
     assert caught.value.kind == kind
+
+
+def test_the_worker_takes_no_path_that_is_not_absolute() -> None:
+    with pytest.raises(ProbeProblem, match="not an absolute path") as caught:
+        index_in_worker(b"film.mkv")
+    assert caught.value.kind == "unreadable"
+
+
+def test_a_file_that_shrinks_while_it_is_hashed_ends_the_hashing(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    path.write_bytes(b"all that is left")
+    hasher = FileHasher(os.fsencode(path))
+    hasher.advance(1 << 30, lambda: None)  # the demuxer saw more of it
+    assert hasher.finish(lambda: None) == hashlib.sha256(b"all that is left").hexdigest()
+    hasher.close()
 
 
 def test_a_cancel_ends_the_worker(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,10 +18,12 @@ from tests.media import HOSTILE_NAMES, make_clip
 from tests.transcode.encode.world import X265, clip_world, make_world, run_phases
 from transcode.encoding import encode as encode_module
 from transcode.encoding import ffmpeg
-from transcode.encoding.process import run_ffmpeg
-from transcode.encoding.records import RECORD_NAME
+from transcode.encoding.problems import outcome_of
+from transcode.encoding.process import FfmpegResult, run_ffmpeg
+from transcode.encoding.records import RECORD_NAME, read_record, write_record
 from transcode.models import Chunk, ChunkAttempt, ChunkStatus, Job
 from transcode.outcomes import JobCancelled, JobFailed, JobOutcome, JobWaits
+from transcode.planning.model import StreamKind
 from transcode.running.phases import assemble, display_command, encode, prepare, read_encode_result
 
 if TYPE_CHECKING:
@@ -262,6 +265,61 @@ def test_each_way_to_fail_has_its_reason(
     assert not list(world.work_dir.glob("encoded*"))
 
 
+def test_an_encode_that_stood_still_says_so_and_is_tried_again(tmp_path: Path) -> None:
+    result = FfmpegResult(("ffmpeg",), -15, ("[x265] frame 7",), False, 600.0, None, True)
+    outcome = outcome_of(result, tmp_path / "encoded.part.mkv")
+    assert isinstance(outcome, JobFailed)
+    assert (outcome.reason_code, outcome.is_retryable) == ("encode_stalled", True)
+    assert outcome.reason.startswith("ffmpeg stood still and was ended: “[x265] frame 7”.")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("step", ["first pass", "cover"])
+def test_what_comes_before_the_encode_fails_as_the_encode_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, is_there: bool
+) -> None:
+    kind = "cover_art" if step == "cover" else "h264_mkv"
+    rule = replace(X265.video, crf=None, bit_rate_kbps=200, two_pass=True)
+    spec = X265 if step == "cover" else replace(X265, video=rule, min_saving_pct=-1000)
+    world = clip_world(tmp_path, kind, replace(spec, container="mkv"))
+    write_marker(bytes(world.library.root_raw), world.library.marker_id)
+    context = world.context()
+    prepared = prepare(context)
+    use_stub(monkeypatch, tmp_path, "sys.stderr.write('[error] boom\\n'); sys.exit(7)")
+    if not is_there:
+        world.source.unlink()
+    with pytest.raises(JobFailed) as caught:
+        encode(context, prepared)
+    assert caught.value.reason_code == ("encode_failed" if is_there else "source_missing")
+    assert not list(world.work_dir.glob("encoded*"))
+
+
+def test_covers_that_are_mapped_need_no_file(tmp_path: Path) -> None:
+    world = clip_world(tmp_path, "cover_art", replace(X265, container="mp4"))
+    context = world.context()
+    plan = prepare(context).plan
+    assert any(s.kind == StreamKind.COVER for s in plan.kept)
+    encode_module.extract_covers(context, plan)
+    assert list(world.work_dir.iterdir()) == []
+
+
+def test_a_work_folder_that_takes_no_record_or_no_output_is_tried_again(world: World) -> None:
+    context = world.context()
+    prepared = prepare(context)
+    encoded = encode(context, prepared)
+    record = read_record(world.work_dir / RECORD_NAME)
+    assert record is not None
+    with pytest.raises(JobFailed) as caught:
+        write_record(world.work_dir / "gone" / RECORD_NAME, record)
+    assert (caught.value.reason_code, caught.value.is_retryable) == ("work_folder", True)
+    assert encoded is not None
+    encoded.unlink()
+    with pytest.raises(JobFailed) as caught:
+        assemble(context, prepared, encoded)
+    assert (caught.value.reason_code, caught.value.is_retryable) == ("assemble_failed", True)
+    assert "No such file or directory" in caught.value.reason
+
+
 def test_a_failure_names_what_ffmpeg_said_and_its_command(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -319,6 +377,29 @@ def test_encoders_are_listed_and_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = ffmpeg.encoder_works("no_such_encoder")
     assert not failed.is_working
     assert "no_such_encoder" in failed.problem
+
+
+def test_an_encoder_that_hangs_in_its_trial_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(argv: list[str], timeout_s: float) -> None:
+        raise subprocess.TimeoutExpired(argv, timeout_s)
+
+    monkeypatch.setattr(ffmpeg, "_run_briefly", lambda *_: None)
+    ffmpeg.find_ffmpeg()
+    monkeypatch.setattr(ffmpeg, "_run_briefly", hang)
+    found = ffmpeg.encoder_works("h264_vaapi")
+    assert (found.is_working, found.problem) == (False, "did not finish within 60 s")
+
+
+def test_a_broken_installation_names_the_variable_that_helps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> str:
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.delenv("MEDIAFLOW_FFMPEG", raising=False)
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", missing)
+    with pytest.raises(ffmpeg.FfmpegMissing, match="MEDIAFLOW_FFMPEG"):
+        ffmpeg.find_ffmpeg()
 
 
 def test_a_program_that_is_no_ffmpeg_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,14 @@ from tests.transcode.encode.films import (
     COPY,
     X264,
     X265,
+    audio,
     film,
     hdr_video,
     plan_for,
     refusal,
     video,
 )
+from transcode.outcomes import JobSkipped
 from transcode.presets.spec import PresetSpec, VideoRule
 
 
@@ -96,11 +98,26 @@ def test_an_untagged_film_stays_untagged_at_its_size() -> None:
     assert plan.video.filters == ()
 
 
-def test_rgb_gets_a_matrix() -> None:
-    plan = plan_for(film(video(pix_fmt="gbrp", color_space="gbr", color_range="pc")), X265)
+@pytest.mark.parametrize(
+    ("pix_fmt", "losses"),
+    [
+        ("gbrp", ()),
+        ("bgr0", ()),
+        ("0rgb", ()),
+        ("pal8", ()),
+        ("argb", ("transparency",)),
+        ("gbrap", ("transparency",)),
+        ("rgba64le", ("transparency",)),
+    ],
+)
+def test_rgb_gets_a_matrix(pix_fmt: str, losses: tuple[str, ...]) -> None:
+    """Without one ffmpeg takes that of BT.601, and players show HD by that of BT.709."""
+    space = "gbr" if pix_fmt.startswith("gbr") else ""
+    plan = plan_for(film(video(pix_fmt=pix_fmt, color_space=space, color_range="pc")), X265)
     assert plan.video is not None
     assert plan.video.color.color_space == "bt709"
-    assert any("RGB" in loss for loss in plan.losses)
+    assert "scale=out_color_matrix=bt709:out_range=tv" in plan.video.filters
+    assert plan.losses == ("RGB becomes Y′CbCr 4:2:0", *losses)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +128,17 @@ def test_rgb_gets_a_matrix() -> None:
         ("yuv410p", "4:1:0 chroma becomes 4:2:0"),
         ("yuva444p", "4:4:4 chroma becomes 4:2:0"),
         ("yuva420p", "transparency"),
+        ("yuva444p", "transparency"),
+        ("ya8", "transparency"),
     ],
 )
 def test_less_chroma_is_a_listed_loss(pix_fmt: str, loss: str) -> None:
     assert loss in plan_for(film(video(pix_fmt=pix_fmt)), X265).losses
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "nv12", "gray", "monow", ""])
+def test_a_picture_without_more_chroma_loses_none(pix_fmt: str) -> None:
+    assert plan_for(film(video(pix_fmt=pix_fmt)), X265).losses == ()
 
 
 def test_a_lower_bit_depth_is_a_listed_loss() -> None:
@@ -163,6 +187,7 @@ def test_odd_sizes_are_padded_and_noted() -> None:
         (1920, 1080, "1:1", 90, 720, (720, 1280)),
         (720, 576, "64:45", 0, 720, (720, 576)),
         (1280, 720, "1:1", 0, 720, (1280, 720)),
+        (1920, 540, "1:2", 0, 720, (1920, 540)),  # shown as 960×540
         (640, 360, "1:1", 0, 0, (640, 360)),
     ],
 )
@@ -203,6 +228,20 @@ def test_packed_pictures_of_avi_are_unpacked_by_a_copy() -> None:
     plan = plan_for(film(video(codec="mpeg4"), container="avi"), COPY)
     assert plan.input_options == ("-fflags", "+genpts")
     assert "mpeg4_unpack_bframes" in plan.output_options
+
+
+def test_other_films_in_avi_are_copied_as_they_are() -> None:
+    plan = plan_for(film(video(codec="h264"), container="avi"), COPY)
+    assert plan.input_options == ("-fflags", "+genpts")
+    assert not any("unpack" in option for option in plan.output_options)
+
+
+def test_a_codec_that_the_kept_container_cannot_hold_skips_the_film() -> None:
+    info = film(video(codec="vp9"), container="webm", audio=(audio(codec="opus"),))
+    with pytest.raises(JobSkipped) as caught:
+        plan_for(info, replace(X265, container="keep"))
+    assert caught.value.reason_code == "container_cannot_hold"
+    assert caught.value.reason == "WebM cannot hold hevc video."
 
 
 @pytest.mark.parametrize("text", ["", "0:1", "1:0", "x", "-1:1"])
@@ -259,6 +298,17 @@ def test_a_constant_rate_is_the_standard_one_nearest_to_the_usual_spacing(
     plan = plan_for(film(picture), spec, video_pts=array("q", times)).video
     assert plan is not None
     assert (plan.frame_rate, plan.expected_frames, plan.frame_tolerance) == (rate, frames, 2)
+
+
+@pytest.mark.parametrize(
+    "times", [[0, 40, 80], [0, 0, 0, 0, 0]], ids=["three pictures", "all at one moment"]
+)
+def test_without_a_spacing_to_go_by_the_headers_rate_counts(times: list[int]) -> None:
+    picture = video(timing=TimingKind.VARIABLE, frame_rate="30")
+    spec = PresetSpec(video=VideoRule(frame_rate="constant"))
+    plan = plan_for(film(picture), spec, video_pts=array("q", times)).video
+    assert plan is not None
+    assert (plan.frame_rate, plan.expected_frames) == ("30", 30)
 
 
 def test_a_rate_that_is_constant_already_is_left_alone() -> None:

@@ -210,6 +210,29 @@ def test_mixing_down_is_a_loss_and_says_what_becomes_of_each_speaker() -> None:
     assert any("LFE channel is left out" in note for note in plan.notes)
 
 
+def test_a_bass_channel_without_a_place_among_as_many_channels_is_a_loss() -> None:
+    """2.1 would need Opus in 5.1, which the preset does not allow: 3.0 has no LFE."""
+    track = audio(codec="dts", channels=3, channel_layout="2.1")
+    spec = PresetSpec(audio=AudioRule(codec="opus", max_channels=3))
+    plan = plan_for(film(audio=(track,)), spec)
+    assert plan.kept[1].channels == 3
+    assert plan.losses == ("audio track 1: 2.1 speakers become 3.0",)
+    assert any("mixed down from 2.1 speakers to 3.0" in note for note in plan.notes)
+    assert "alimiter" in plan.output_options[plan.output_options.index("-filter:1") + 1]
+
+
+def test_a_stereo_track_is_added_in_a_codec_that_the_container_takes() -> None:
+    spec = PresetSpec(
+        container="keep",
+        video=VideoRule(encoder="svtav1", crf=30),
+        audio=AudioRule(codec="aac", copy_codecs=("opus",), add_stereo=True),
+    )
+    surround = audio(1, codec="opus", channels=6, channel_layout="5.1")
+    first, added = plan_for(film(container="webm", audio=(surround,)), spec).kept[1:]
+    assert (first.action, first.channels) == (Action.COPY, 6)
+    assert (added.output_codec, added.channels) == ("opus", 2)
+
+
 def test_what_a_conversion_of_sound_loses_is_listed() -> None:
     track = audio(codec="truehd", channels=8, is_lossless=True, object_audio="Atmos")
     rule = AudioRule(codec="aac", max_channels=6, keep_lossless=False)

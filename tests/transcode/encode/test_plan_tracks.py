@@ -60,9 +60,13 @@ def test_subtitles_that_no_container_takes_are_a_listed_loss_in_matroska() -> No
     assert plan.losses == ("subtitle track 2, dvb_teletext",)
 
 
-def test_styling_that_a_conversion_loses_is_listed() -> None:
-    plan = plan_for(film(subtitles=(subtitle(2, "ass"),)), MP4)
-    assert plan.losses == ("subtitle track 2: styling of ASS",)
+@pytest.mark.parametrize(
+    ("codec", "lost"), [("ass", "styling of ASS"), ("webvtt", "placement of WebVTT")]
+)
+def test_what_a_conversion_of_subtitles_loses_is_listed(codec: str, lost: str) -> None:
+    plan = plan_for(film(subtitles=(subtitle(2, codec, language="eng"),)), MP4)
+    assert plan.kept[2].output_codec == "mov_text"
+    assert plan.losses == (f"subtitle track 2 (eng): {lost}",)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,13 @@ def test_cover_art_is_attached_in_matroska_and_mapped_in_mp4() -> None:
     assert "0:2" not in matroska.output_options
     assert "0:2" in mp4.output_options
     assert f"keywords={TAG}" in mp4.output_options
+
+
+def test_cover_art_that_the_container_cannot_hold_is_a_listed_loss() -> None:
+    plan = plan_for(film(cover_art=(CoverArt(2, "webp"), CoverArt(3, "png"))), MP4)
+    assert [s.source_index for s in plan.kept] == [0, 1, 3]
+    assert plan.streams[2].reason == "MP4 cannot hold cover art as webp."
+    assert plan.losses == ("cover art",)
 
 
 def test_data_tracks_are_dropped_with_a_note() -> None:

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -142,6 +143,33 @@ def test_it_runs_at_low_priority() -> None:
     result = run_ffmpeg(stub.argv(stub.SAYS_ITS_NICENESS))
     assert result.last_progress is not None
     assert result.last_progress.frame == min(19, os.nice(0) + process.ChildLimits().nice_step)
+
+
+def test_a_program_begun_while_all_stand_still_stands_still_at_once() -> None:
+    """A pause that falls between two ffmpegs."""
+    thaw = threading.Timer(0.3, process.thaw_children)
+    process.freeze_children()
+    began = time.monotonic()
+    thaw.start()
+    try:
+        result = run_ffmpeg(stub.argv("print('progress=end')"))
+    finally:
+        thaw.join()
+        process.thaw_children()
+    assert result.is_ok
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_program_whose_disk_traffic_cannot_be_read_is_still_given_up(tmp_path: Path) -> None:
+    """Systems without /proc."""
+
+    class Still:
+        moves = 7
+
+    gone = 2**22 + 1  # above the highest process id
+    watch = process._StallWatch(gone, timeout_s=0.0)
+    reader = cast("process._OutputReader", Still())
+    assert [watch.is_stalled(reader) for _ in range(2)] == [False, True]
 
 
 def test_it_stands_still_while_frozen_and_goes_on_afterwards() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import replace
@@ -37,7 +38,7 @@ def check(world: World, **policy: object) -> None:
 def reason_of(world: World, kind: type[JobOutcome] = JobSkipped, **policy: object) -> str:
     with pytest.raises(kind) as caught:
         check(world, **policy)
-    assert caught.value.reason.endswith(".")
+    assert caught.value.reason.endswith((".", "?"))
     return caught.value.reason_code
 
 
@@ -57,6 +58,54 @@ def test_an_ordinary_film_is_not_refused(world: World) -> None:
 def test_a_film_that_is_gone_fails(world: World) -> None:
     world.source.unlink()
     assert reason_of(world, JobFailed) == "source_missing"
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ENOTCONN])
+def test_a_disk_that_does_not_answer_is_waited_for(world: World, code: int) -> None:
+    with mock.patch("os.lstat", side_effect=OSError(code, os.strerror(code))):
+        assert reason_of(world, JobWaits) == "source_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "reason_code"),
+    [
+        (errno.EIO, JobWaits, "source_unreachable"),
+        (errno.ENOENT, JobWaits, "source_unreachable"),
+        (errno.EACCES, JobFailed, "source_unreadable"),
+        (errno.ELOOP, JobSkipped, "outside_library"),  # a link since the first look
+    ],
+)
+@pytest.mark.parametrize("place", ["films", "a", "film.mkv"])
+def test_a_film_that_cannot_be_opened_says_why(
+    world: World, place: str, code: int, kind: type[JobOutcome], reason_code: str
+) -> None:
+    """What the disk says of the library's folder, of one below it, of the film itself."""
+    real, opened = os.open, []
+
+    def refuse(path: bytes, flags: int, **options: int) -> int:
+        if os.path.basename(path) == place.encode():
+            raise OSError(code, os.strerror(code))
+        opened.append(real(path, flags, **options))
+        return opened[-1]
+
+    with mock.patch("os.open", refuse):
+        assert reason_of(world, kind) == reason_code
+    for descriptor in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
+def test_a_film_that_is_exchanged_between_two_looks_is_left_alone(world: World) -> None:
+    other = world.source.with_name("other.mkv")
+    other.write_bytes(b"y" * 5000)
+    with mock.patch("os.lstat", return_value=other.lstat()):
+        assert reason_of(world) == "outside_library"
+
+
+def test_a_pipe_with_the_name_of_a_film_is_skipped(world: World) -> None:
+    world.source.unlink()
+    os.mkfifo(world.source)
+    assert reason_of(world) == "not_a_file"
 
 
 def test_an_empty_file_is_skipped(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,8 +14,10 @@ import pytest
 
 from library.probing.probe import probe_file
 from tests.transcode.verify.pairs import X265, ffmpeg
+from transcode.encoding.process import FfmpegResult
 from transcode.models import Job
 from transcode.planning.packet_index import read_packet_index
+from transcode.quality import pictures
 from transcode.quality.pictures import (
     MAX_CURVE_POINTS,
     ScoredFrame,
@@ -112,6 +115,49 @@ def _brightness(path: Path) -> float:
         frame = next(picture.decode(video=0))
         plane = bytes(frame.reformat(format="gray").planes[0])
         return sum(plane) / len(plane)
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+def test_pictures_that_have_no_folder_are_left_out_and_logged(
+    data_dir: Path, is_logged: bool
+) -> None:
+    data_dir.mkdir()
+    (data_dir / "frames").write_text("a file where the folder should be")
+    compared = Compared(side(), side(), (window(3, 95.0),), is_hdr=False)
+    log: list[str] = []
+    assert keep_pictures(uuid4(), compared, log=log.append if is_logged else None) == []
+    assert log == (["no pictures are kept: Not a directory"] if is_logged else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "tries"),
+    [({}, 2), ({"has_exact_seek": False}, 2), ({"has_exact_pts": False}, 1)],
+    ids=["seeking", "seeking far back", "counting"],
+)
+def test_a_picture_that_cannot_be_taken_is_left_out_and_no_half_of_a_pair_stays(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, bool], tries: int
+) -> None:
+    """The source's disk went away: ffmpeg writes the one side and ends badly."""
+    runs: list[Path] = []
+
+    def run(_argv: object, *, cwd: Path, checkpoint: object) -> FfmpegResult:
+        runs.append(cwd)
+        (cwd / "worst-after.jpg").write_bytes(b"half")
+        return FfmpegResult((), 1, ("Input/output error",), False, 0.0, None)
+
+    monkeypatch.setattr(pictures, "run_ffmpeg", run)
+    source = replace(side(), **changes)  # type: ignore[arg-type]
+    job, log = uuid4(), list[str]()
+    compared = Compared(source, side(), (window(3, 95.0),), is_hdr=True)
+    assert keep_pictures(job, compared) == []
+    assert keep_pictures(job, compared, log=log.append) == []
+    assert log == ["the worst picture (number 3) could not be taken"]
+    assert len(runs) == 2 * tries
+    assert list(frames_folder(job).iterdir()) == []
+
+
+def test_where_no_picture_was_ever_kept_none_is_swept(data_dir: Path) -> None:
+    assert sweep_pictures() == 0
 
 
 @pytest.mark.django_db

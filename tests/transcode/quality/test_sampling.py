@@ -79,6 +79,21 @@ def test_black_intro_and_credits_get_no_sample() -> None:
     assert all(s.first >= 30 * RATE and s.first + s.count <= 560 * RATE for s in plan.samples)
 
 
+def test_a_black_break_in_the_middle_gets_no_sample() -> None:
+    sizes = even(200, 5000) + even(20, 15) + even(380, 5000)
+    plan = choose_samples(film(sizes))
+    assert all(s.first + s.count <= 200 * RATE or s.first >= 220 * RATE for s in plan.samples)
+    assert {s.first < 200 * RATE for s in plan.samples} == {True, False}
+
+
+@pytest.mark.parametrize(("seconds", "total_s"), [(1 / RATE, None), (4, 1.0)])
+def test_what_is_too_short_for_samples_is_taken_whole(
+    seconds: float, total_s: float | None
+) -> None:
+    plan = choose_samples(film(even(seconds)), total_s=total_s)
+    assert plan == SamplePlan((Sample(0, round(seconds * RATE)),), is_whole=True)
+
+
 def test_quiet_drawings_beside_wild_ones_are_a_part_of_the_film() -> None:
     sizes = even(180, 600) + even(420, 20_000)
     plan = choose_samples(film(sizes))

@@ -21,6 +21,8 @@ from transcode.quality.search import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from transcode.quality.search import Metric
+
 SCALE = Scale(8, 51, 0.5)
 
 
@@ -123,6 +125,32 @@ def test_xpsnr_is_searched_in_decibels() -> None:
     found = run(search, lambda crf: 50 - 0.38 * crf)
     assert isinstance(found, Reached)
     assert 39.85 <= 50 - 0.38 * found.number <= 40.4
+
+
+def test_a_search_ends_after_its_last_probe_with_what_is_known() -> None:
+    """Probes of other targets, all far off: the best answer is a prediction."""
+    search = make(target=90)
+    search.probes.update({float(n): curve(30, 0.15)(n) for n in range(8, 8 + MAX_PROBES)})
+    assert search.next_number() is None
+    found = search.outcome()
+    assert isinstance(found, Reached)
+    assert not found.is_probed
+    assert found.number > 8 + MAX_PROBES
+
+
+@pytest.mark.parametrize("metric", [vmaf_metric(0.155), xpsnr_metric(0.4)], ids=["vmaf", "xpsnr"])
+def test_whatever_was_probed_before_the_answer_is_not_known_to_miss_the_target(
+    metric: Metric,
+) -> None:
+    rng = random.Random(11)
+    for _ in range(2000):
+        target = 95.0 if metric.name == "vmaf" else 40.0
+        numbers = {SCALE.fit(rng.uniform(8, 51)) for _ in range(rng.randint(1, MAX_PROBES))}
+        search = Search(SCALE, metric, target, 23)
+        search.probes = {n: target + rng.choice((0.5, 5)) * rng.uniform(-1, 1) for n in numbers}
+        found = search.outcome()
+        fine = target - metric.tolerance
+        assert isinstance(found, Unreachable) or found.score >= fine or found.number == SCALE.best
 
 
 def test_probes_known_from_before_are_used_and_cost_nothing() -> None:

@@ -15,6 +15,7 @@ from transcode.quality.size import (
     cuts_per_s,
     expected_size,
     forced_keyframes_per_s,
+    frames_per_second,
 )
 
 
@@ -124,6 +125,11 @@ def test_cuts_that_the_source_tells_of_are_keyframes_of_the_output_too() -> None
     assert Costs.of(film(sizes)).cuts == 0
     assert Costs.of(film(sizes, keys=keys)).cuts == 50
     assert cut.expected > calm.expected
+
+
+def test_one_picture_has_the_usual_rate() -> None:
+    assert frames_per_second(film([500])) == 25.0
+    assert frames_per_second(film(even(4))) == pytest.approx(25.0)
 
 
 def test_the_rhythm_of_a_recording_is_no_row_of_cuts() -> None:

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from library.media_info import HdrKind
+from tests.media import make_clip
 from tests.transcode.encode import films
 from tests.transcode.quality.films import film
 from transcode.encoding.process import FfmpegResult
 from transcode.outcomes import JobFailed, JobWaits
 from transcode.presets.spec import PresetSpec, VideoRule
 from transcode.quality import reference as reference_module
-from transcode.quality import words
+from transcode.quality import trial, words
 from transcode.quality.bias import best_number, habits, usual_quality
 from transcode.quality.cache import settings_key
 from transcode.quality.found import FilmSource
 from transcode.quality.reference import Reference, cut_reference
-from transcode.quality.sampling import Sample
+from transcode.quality.sampling import Sample, SamplePlan
 from transcode.quality.search import Unreachable
 from transcode.quality.trial import (
     TrialFailed,
@@ -34,6 +35,7 @@ from transcode.quality.trial import (
 from transcode.verify.vmaf import weighted_percentile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from transcode.planning.model import Plan
@@ -180,3 +182,137 @@ def test_a_full_disk_waits_and_a_film_that_cannot_be_cut_may_be_tried_again(
         cut_reference(source, plan(), [Sample(0, 10)], tmp_path)
     assert failed.value.reason_code == "samples_failed"
     assert failed.value.is_retryable
+
+
+def ffmpeg_that_writes(
+    monkeypatch: pytest.MonkeyPatch, module: object, *outputs: tuple[str, bytes], bad_from: int = 99
+) -> list[str]:
+    """Each run leaves the next of these files; the run `bad_from` ends badly. The log of runs."""
+    runs: list[str] = []
+
+    def run(argv: list[str], *, cwd: Path, **_calls: object) -> FfmpegResult:
+        number = len(runs)
+        runs.append(argv[-1])
+        name, content = outputs[min(number, len(outputs) - 1)]
+        (cwd / (name or argv[-1])).write_bytes(content)
+        is_ok = number < bad_from
+        return FfmpegResult(tuple(argv), 0 if is_ok else 187, (), is_ok, 0.1, None)
+
+    monkeypatch.setattr(module, "run_ffmpeg", run)
+    return runs
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> bytes:
+    """25 pictures."""
+    return make_clip("h264_mkv", tmp_path / "clip.mkv").read_bytes()
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(
+    ("frames", "is_broken", "scores", "bad_from", "reason"),
+    [
+        (25, True, b"", 99, "what was encoded cannot be read"),
+        (26, False, b"", 99, "25 of 26 pictures came out."),
+        (25, False, b"", 1, "ffmpeg ended with 187: nothing"),
+        (25, False, b"n: 1  XPSNR y: 40  XPSNR u: 43  XPSNR v: 46\n", 99, "1 of 25 pictures have"),
+    ],
+    ids=["unreadable", "too few pictures", "no scores", "too few scores"],
+)
+def test_a_probe_that_went_wrong_is_no_measurement(
+    tmp_path: Path,
+    clip: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    frames: int,
+    is_broken: bool,
+    scores: bytes,
+    bad_from: int,
+    reason: str,
+) -> None:
+    reference = Reference(tmp_path, (Sample(0, frames),), (frames,), Fraction(25))
+    encoded = b"nothing that opens" if is_broken else clip
+    outputs = (trial.ENCODED_NAME, encoded), ("scores.log", scores)
+    ffmpeg_that_writes(monkeypatch, trial, *outputs, bad_from=bad_from)
+    with pytest.raises(TrialFailed) as failed:
+        trial.try_quality(reference, plan(), "xpsnr")
+    assert failed.value.reason_code == "quality_probe_failed"
+    assert reason in failed.value.reason
+
+
+@pytest.mark.ffmpeg
+def test_a_probe_is_summed_up_and_its_file_goes(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = b"n: 1  XPSNR y: 40  XPSNR u: 43  XPSNR v: 46\n"
+    outputs = (trial.ENCODED_NAME, clip), ("scores.log", 25 * line)
+    ffmpeg_that_writes(monkeypatch, trial, *outputs)
+    reference = Reference(tmp_path, (Sample(0, 25),), (25,), Fraction(25))
+    probe = trial.try_quality(reference, plan(), "xpsnr")
+    assert probe.mean == pytest.approx((160 + 43 + 46) / 6)
+    assert not (tmp_path / trial.ENCODED_NAME).exists()
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(
+    ("values", "tries"), [({}, 3), ({"container": "ts"}, 2)], ids=["matroska", "recording"]
+)
+def test_a_sample_that_comes_out_short_is_cut_again_and_at_last_taken_as_it_is(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], tries: int
+) -> None:
+    """By counting from the first picture nothing can be missed: the filters change the rate."""
+    runs = ffmpeg_that_writes(monkeypatch, reference_module, ("", clip))
+    info = replace(films.film(films.video()), **values)
+    source = FilmSource(b"/films/film.mkv", info, films.index_of(info))
+    cut = cut_reference(source, plan(), [Sample(0, 30)], tmp_path)
+    assert cut.counts == (25,)
+    assert len(runs) == tries
+
+
+@pytest.mark.ffmpeg
+def test_a_film_that_is_only_counted_is_cut_once(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AVI: its times are no times of showing."""
+    runs = ffmpeg_that_writes(monkeypatch, reference_module, ("", clip))
+    info = films.film(films.video())
+    index = films.index_of(info, has_exact_pts=False)
+    cut = cut_reference(FilmSource(b"/f.avi", info, index), plan(), [Sample(0, 25)], tmp_path)
+    assert (cut.counts, len(runs)) == ((25,), 1)
+
+
+def test_samples_that_cannot_be_read_are_no_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ffmpeg_that_writes(monkeypatch, reference_module, ("", b"nothing that opens"))
+    info = films.film(films.video())
+    source = FilmSource(b"/films/film.mkv", info, films.index_of(info))
+    with pytest.raises(JobFailed, match="0 of 10 pictures came out near picture 3") as failed:
+        cut_reference(source, plan(), [Sample(3, 10)], tmp_path)
+    assert failed.value.reason_code == "samples_failed"
+
+
+@pytest.mark.parametrize(
+    ("times", "rate"),
+    [
+        (range(0, 1000, 40), Fraction(25)),
+        ([0, 42, 83, 125, 167, 209, 250], Fraction(24)),
+        ([round(n * 1001 / 24) for n in range(2000)], Fraction(24000, 1001)),
+        (range(0, 1000, 130), Fraction(100, 13)),
+        ([7], Fraction(25)),
+        ([0, 0, 0], Fraction(25)),
+    ],
+    ids=["25", "24", "23.976", "odd", "one picture", "all at one moment"],
+)
+def test_the_rate_of_samples_is_the_film_s_own(times: Sequence[int], rate: Fraction) -> None:
+    info = films.film(films.video())
+    index = films.index_of(info, video_pts=array("q", times))
+    assert reference_module.frame_rate(FilmSource(b"/f.mkv", info, index)) == rate
+
+
+def test_a_promise_about_hdr_says_in_which_space_it_was_measured() -> None:
+    hdr = films.plan_for(films.film(films.hdr_video()), PresetSpec(video=VideoRule(crf=22)))
+    samples = SamplePlan((Sample(0, 25),), is_whole=True)
+    text = words.found(hdr, samples, "vmaf_v0.6.1", 22, 95.2, "vmaf", 0)
+    assert text.endswith("HDR is compared in its own signal on both sides.")
+    assert "(vmaf_v0.6.1; the whole film, known from before)" in text
+    assert "SDR" not in words.found(hdr, samples, "xpsnr", 22, 41.0, "xpsnr", 1)

@@ -15,10 +15,12 @@ from library.media_info import HdrKind
 from library.probing.probe import ProbeProblem
 from tests.media import make_clip
 from tests.transcode.verify.pairs import encode_by_preset
+from transcode.encoding.process import FfmpegResult
 from transcode.planning.film_timing import FilmTiming, read_film_timing, read_sound_starts
 from transcode.planning.model import Action, PlannedChunk, StreamKind
 from transcode.planning.packet_index import StreamSpan
 from transcode.presets.spec import PresetSpec, VideoRule
+from transcode.quality.found import FoundQuality, SampleScore
 from transcode.running.work_folders import CHUNKS_FOLDER, UNSAFE_NAME
 from transcode.verify import decode_rung
 from transcode.verify.color_rungs import check_color
@@ -29,6 +31,7 @@ from transcode.verify.quality_rung import check_quality
 from transcode.verify.stream_rungs import check_streams
 from transcode.verify.timing_rungs import check_duration, check_frames, check_sync
 from transcode.verify.vmaf import VmafFailed
+from transcode.verify.vmaf_graph import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,7 +172,7 @@ def test_a_film_of_one_frame_has_no_spacing(evidence: Evidence) -> None:
     assert not check_duration(evidence).is_failed
 
 
-@pytest.mark.parametrize("check", [check_frames, check_color, check_sync])
+@pytest.mark.parametrize("check", [check_frames, check_color, check_sync, check_quality])
 def test_a_film_without_a_picture_is_not_asked_for_one(
     evidence: Evidence, check: Callable[[Evidence], RungResult]
 ) -> None:
@@ -217,6 +220,13 @@ def test_a_renamed_chapter_is_named(evidence: Evidence) -> None:
     first, second = evidence.after.chapters
     bend_after(evidence, chapters=(first, replace(second, title="End")))
     assert "chapter 2 is called “End”" in check_streams(evidence).text
+
+
+def test_chapters_that_the_preset_drops_are_not_missed(evidence: Evidence) -> None:
+    bend_after(evidence, chapters=())
+    assert "0 chapters where 2 are planned" in check_streams(evidence).text
+    bend_plan(evidence, chapters=0)
+    assert not check_streams(evidence).is_failed
 
 
 def test_attachments_in_excess_are_seen(evidence: Evidence) -> None:
@@ -299,6 +309,37 @@ def test_what_the_plan_wants_and_the_picture_lacks_is_named(
     assert words in check_color(evidence).text
 
 
+def copied_picture(evidence: Evidence) -> None:
+    streams = tuple(
+        replace(s, action=Action.COPY) if s.kind == StreamKind.VIDEO else s
+        for s in evidence.plan.streams
+    )
+    bend_plan(evidence, streams=streams)
+
+
+def test_a_copy_of_which_nobody_knows_what_it_should_say_is_not_believed(
+    evidence: Evidence,
+) -> None:
+    copied_picture(evidence)
+    info = replace(evidence.before, video=())
+    evidence.prepared = replace(evidence.prepared, info=info)
+    assert "no description of the source's picture" in check_color(evidence).text
+    assert check_color(evidence).is_failed
+
+
+def test_a_copied_picture_is_not_measured(evidence: Evidence) -> None:
+    copied_picture(evidence)
+    result = check_quality(evidence)
+    assert (result.outcome, result.text) == ("not_applicable", "The picture is copied unchanged.")
+
+
+def test_a_preset_that_does_not_ask_for_a_measurement_gets_none(evidence: Evidence) -> None:
+    bend_plan(evidence, is_vmaf_checked=False)
+    result = check_quality(evidence)
+    assert result.text == "The preset does not ask for VMAF."
+    assert result.outcome == "not_applicable"
+
+
 def test_a_picture_that_is_not_there_has_no_colour(evidence: Evidence) -> None:
     bend_after(evidence, video=())
     assert check_color(evidence).is_failed
@@ -338,6 +379,35 @@ def test_a_copied_sound_with_other_errors_than_the_source_fails(
     assert result.code == "verify_decode"
 
 
+def ended(return_code: int, *lines: str) -> FfmpegResult:
+    return FfmpegResult((), return_code, lines, return_code == 0, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"), [((), "exit code -9"), (("[ac3 @ 0x1] frame sync error",), "frame sync")]
+)
+def test_decoding_that_memory_ends_in_both_films_proves_nothing(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...], words: str
+) -> None:
+    """All streams are copied, and the source's decoding ends alike: still nobody saw the end."""
+    copied_picture(evidence)
+    monkeypatch.setattr(decode_rung, "run_ffmpeg", lambda *_args, **_options: ended(-9, *lines))
+    result = check_decode(evidence)
+    assert result.code == "verify_decode"
+    assert words in result.text
+
+
+def test_a_promise_is_measured_on_the_windows_where_it_was_made(evidence: Evidence) -> None:
+    samples = tuple(SampleScore(n, 24, 95.0, 93.0, 1, 1, 0, weight=0.5) for n in (5, 45))
+    found = FoundQuality(
+        24, 95.1, 92.0, "vmaf", "vmaf_v0.6.1", samples, 2, 9.0, False, 100, 90, 110, "Found."
+    )
+    evidence.prepared = replace(evidence.prepared, found=found)
+    assert not check_quality(evidence).is_failed
+    assert evidence.score is not None
+    assert [w.window for w in evidence.score.windows] == [Window(5, 24), Window(45, 24)]
+
+
 def test_a_picture_that_cannot_be_measured_fails(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +433,20 @@ def test_sounds_begin_with_the_first_frame_that_is_heard(rich: Pair, tmp_path: P
     assert timing.index is not None
     assert timing.index.time_base == Fraction(1, 1000)
     assert timing.sound_starts_s == {1: 0.0, 2: 0.0}
+
+
+def test_a_sound_whose_first_packet_is_broken_begins_with_the_next_one(tmp_path: Path) -> None:
+    path = make_clip("interlaced", tmp_path / "film.mkv")  # its sound is AC-3
+    raw = path.read_bytes()
+    first = raw.index(b"\x0b\x77")
+    path.write_bytes(raw[:first] + bytes(2) + raw[first + 2 :])
+    starts = read_sound_starts(os.fsencode(path), [1])
+    assert starts == {1: pytest.approx(0.032, abs=0.001)}
+
+
+def test_a_film_without_planned_sounds_is_not_read_for_them(tmp_path: Path) -> None:
+    path = make_clip("h264_mkv", tmp_path / "film.mkv")
+    assert read_sound_starts(os.fsencode(path), [0]) == {}
 
 
 def test_a_film_whose_packets_cannot_be_read_is_a_problem(tmp_path: Path) -> None:

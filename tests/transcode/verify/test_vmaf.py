@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from fractions import Fraction
@@ -22,6 +23,7 @@ from transcode.verify.vmaf import (
     is_shifted,
     measure_vmaf,
     percentile,
+    weighted_percentile,
 )
 from transcode.verify.vmaf_graph import FilmSide, Geometry, Window
 
@@ -232,6 +234,23 @@ def test_a_log_that_makes_no_sense_gives_no_score(
     monkeypatch.setattr("transcode.verify.vmaf.run_ffmpeg", run)
     with pytest.raises(VmafFailed, match="log of libvmaf"):
         score(side(film), side(film), tmp_path, Window(0, 25))
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ("[libvmaf @ 0x1] could not write vmaf.json: No space left on device",)
+    result = FfmpegResult((), 1, lines, False, 0.0, None)
+    monkeypatch.setattr("transcode.verify.vmaf.run_ffmpeg", lambda *_args, **_options: result)
+    film = FilmSide(b"/film.mkv", 0, [0, 40, 80], [0], Fraction(1, 1000), 0.0)
+    with pytest.raises(OSError, match="disk is full") as caught:
+        score(film, film, tmp_path, Window(0, 3))
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_the_highest_percentile_is_the_highest_score_whatever_weights_add_up_to() -> None:
+    scored = [(float(n), 1e9 / 3) for n in range(50)]
+    assert weighted_percentile(scored, 100) == 49.0
 
 
 def test_a_promise_is_measured_where_it_was_made() -> None:
