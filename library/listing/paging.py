@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
-WALK_FIRST_ROWS: Final = 200
-WALK_MOST_ROWS: Final = 2_000
+WALK_ROWS: Final = 2_000  # at once: mostly one window is enough, so statements stay as many
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
 WALK_KEYS_PER_READ: Final = 40_000  # over all merged streams
@@ -215,22 +214,25 @@ def _matching(ids: Sequence[int], query: FileQuery, column: str) -> Iterable[tup
 
 
 def _walk(plan: Plan, condition: Q, after: Key | None, *, is_up: bool, want: int) -> _Found:
-    """Check window by window in order, each larger than the one before, until the page is full."""
+    """Check window by window in order until the page is full; only its own rows are loaded."""
     deadline = time.monotonic() + WALK_BUDGET_S
     most = max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want)
-    window = min(WALK_FIRST_ROWS, most)
-    rows: list[MediaFile] = []
+    window = min(WALK_ROWS, most)
+    keys: list[Key] = []
     while True:
-        keys = read_keys(plan.source, after, is_up=is_up, limit=window)
-        rows += _load(keys, condition)
-        if len(keys) < window:
-            return _Found(rows)
-        after = keys[-1]
-        if len(rows) >= want:
-            return _Found(rows, is_cut=True, stopped_at=after)
+        read = read_keys(plan.source, after, is_up=is_up, limit=window)
+        fit = _fitting(read, condition)
+        keys += [key for key in read if key.file_id in fit]
+        if len(read) < window or len(keys) >= want:
+            return _Found(_load(keys[:want], condition))
+        after = read[-1]
         if time.monotonic() > deadline:
-            return _Found(rows, is_cut=True, stopped_at=after)
-        window = min(window * 4, WALK_MOST_ROWS, most)
+            return _Found(_load(keys, condition), is_cut=True, stopped_at=after)
+
+
+def _fitting(keys: Sequence[Key], condition: Q) -> set[int]:
+    ids = [key.file_id for key in keys]
+    return set(MediaFile.objects.filter(condition, pk__in=ids).values_list("pk", flat=True))
 
 
 def _walk_checked(plan: Plan, after: Key | None, *, is_up: bool, want: int) -> _Found:
