@@ -114,6 +114,22 @@ def test_what_is_not_ours_under_one_of_our_names_is_left_and_a_person_is_asked(
     assert broken_invariants(world) == []
 
 
+def test_another_file_in_the_trash_before_anything_was_proven_asks_a_person(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(name=b"film.mkv")
+    trash = _path(_die_at(world, "replace.trash_chosen").trash_raw)
+    _put(trash)
+    _queue_again(world)
+    assert world.run_recovery() == JobStatus.HELD
+    assert "the trash's name holds another file" in Job.objects.get().reason
+    assert trash.read_bytes() == THEIRS
+    trash.unlink()
+    assert job_queue.release(world.job.pk)
+    assert world.restart() == JobStatus.COMPLETED
+    assert broken_invariants(world) == []
+
+
 def test_a_claim_in_the_trash_that_a_crash_left_is_cleared_on_the_way_forward(
     make_world: Callable[..., World],
 ) -> None:
