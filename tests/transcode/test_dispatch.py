@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock, patch
 
@@ -168,8 +169,8 @@ def test_a_runner_in_waiting_that_died_is_made_anew_after_a_while(
         for _ in range(3):
             dispatcher.step()
         assert starts == [["run_job", "--spare"]]
-        later = dispatch.time.monotonic() + 11 * dispatch.SPARE_DELAY_S
-        monkeypatch.setattr(dispatch.time, "monotonic", lambda: later)
+        later = time.monotonic() + 11 * dispatch.SPARE_DELAY_S
+        monkeypatch.setattr(time, "monotonic", lambda: later)
         dispatcher.step()
     assert starts == [["run_job", "--spare"]] * 2
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from django.db import ConnectionHandler
+from django.db.utils import ConnectionHandler
 
 from tests.conftest import Instance, instance_environment
 from tests.services import make_database, postgresql_address  # noqa: F401  # a fixture
@@ -17,7 +17,7 @@ from transcode.queue import disk_space
 from transcode.replacing import journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -75,8 +75,8 @@ def racers(
 def on_postgresql(
     postgresql_address: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[[], BaseDatabaseWrapper]]:
-    """Makes connections; the first is what the locks of this process are taken with."""
+) -> Iterator[tuple[BaseDatabaseWrapper, BaseDatabaseWrapper]]:
+    """Two connections; the locks of this process are taken with the first."""
     address = urlsplit(postgresql_address)
     values = {"NAME": "postgres", "USER": address.username, "HOST": address.hostname}
     settings = {"ENGINE": "django.db.backends.postgresql", "PORT": address.port, **values}
@@ -86,9 +86,10 @@ def on_postgresql(
         made.append(ConnectionHandler({"default": settings})["default"])
         return made[-1]
 
-    monkeypatch.setattr(journal, "connection", connect())
-    monkeypatch.setattr(disk_space, "connection", made[0])
-    yield connect
+    ours = connect()
+    monkeypatch.setattr(journal, "connection", ours)
+    monkeypatch.setattr(disk_space, "connection", ours)
+    yield ours, connect()
     for connection in made:
         connection.close()
 
@@ -110,16 +111,15 @@ def test_one_at_a_time_works_on_a_swap_on_postgresql(on_postgresql: object) -> N
 @pytest.mark.service("postgresql")
 @pytest.mark.django_db
 def test_one_at_a_time_reserves_space_on_postgresql(
-    on_postgresql: Callable[[], BaseDatabaseWrapper],
+    on_postgresql: tuple[BaseDatabaseWrapper, BaseDatabaseWrapper],
 ) -> None:
-    other = on_postgresql()
+    ours, other = on_postgresql
 
     def is_free() -> bool:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [disk_space._LOCK_NUMBER])
             return bool(cursor.fetchone()[0])
 
-    ours = disk_space.connection
     ours.set_autocommit(False)
     disk_space._serialise()
     assert not is_free()

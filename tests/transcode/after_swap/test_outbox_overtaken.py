@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from library.models import ArrServer
 from mediaflow.base.models import AuditEvent
@@ -101,7 +101,7 @@ class _Beats(threading.Event):
 def test_the_heartbeat_moves_while_a_server_takes_its_time_and_only_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbox.connection, "close", lambda: None)  # this thread's is the test's
+    monkeypatch.setattr(connection, "close", lambda: None)  # this thread's is the test's
     row = entry()
     OutboxEntry.objects.update(lease_token="mine")
     claim = Claim(row.pk, row.kind, {}, "mine", 1)
@@ -117,7 +117,7 @@ def test_the_heartbeat_moves_while_a_server_takes_its_time_and_only_ours(
 def test_a_heartbeat_outlives_a_database_that_is_away(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbox.connection, "close", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
     row = entry()
     OutboxEntry.objects.update(lease_token="mine")
     real, tries = outbox.mine, []

@@ -19,6 +19,7 @@ from tests.transcode.replace.test_trash import _optimised_again, _trashed
 from tests.transcode.replace.world import ORIGINAL_BYTES, digest, tree
 from transcode.models import JobStatus, TrashEntry, TrashState
 from transcode.outcomes import JobWaits
+from transcode.replacing.journal import hold_journal
 from transcode.trash import purge
 from transcode.trash.purge import change_trash, purge_entry, resume_purges
 from transcode.trash.sweep import sweep_trash
@@ -213,11 +214,10 @@ def test_a_purge_that_another_process_resumed_is_left_to_it(
 ) -> None:
     _trashed(make_world)
     TrashEntry.objects.update(state=TrashState.PURGING)
-    real = purge.hold_journal
 
     def hold(job_id: int) -> object:
         TrashEntry.objects.update(state=TrashState.KEPT)  # before the lock was ours
-        return real(job_id)
+        return hold_journal(job_id)
 
     monkeypatch.setattr(purge, "hold_journal", hold)
     assert resume_purges() == []
