@@ -151,6 +151,13 @@ def test_outside_the_hours_of_the_queue_only_jobs_that_are_named_are_claimed(
             assert job_queue.claim_next(OWNER, among=[job.pk]) is not None
 
 
+def test_hours_of_a_job_that_cannot_be_read_close_nothing() -> None:
+    (job,) = make_jobs(1, hours="whenever")
+    taken = job_queue.claim_next(OWNER)
+    assert taken is not None
+    assert taken.job_id == job.pk
+
+
 def test_a_paused_queue_gives_no_job() -> None:
     make_jobs(1)
     set_setting("queue_paused", True, None)
