@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mediaflow.base import failpoints
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mediaflow.base.fs import FsCall
+    from mediaflow.base.fs import FsCall, Watcher
 
 NOBODY = 65534
 
@@ -79,20 +81,76 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL in a test that has to go on."""
+
+
+def journal_says(state: str) -> bool:
+    """Whether any journal is in this state; "" is any."""
+    from transcode.models import Replacement
+
+    return not state or Replacement.objects.filter(state=state).exists()
+
+
+@contextmanager
+def at_point(point: str, function: Callable[[], object] | None = None) -> Iterator[None]:
+    """Call `function` the first time that a failpoint is reached; without one: killed there."""
+    is_done = False
+
+    def on_reach(reached: str) -> None:
+        nonlocal is_done
+        if reached != point or is_done:
+            return
+        is_done = True
+        if function is None:
+            raise Killed
+        function()
+
+    failpoints.watch(on_reach)
+    try:
+        yield
+    finally:
+        failpoints.watch(None)
+    assert is_done, f"{point} was not reached"
+
+
+class Together:
+    """Several watchers, one after the other."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def before(self, call: FsCall) -> None:
+        for watcher in self._watchers:
+            watcher.before(call)
+
+    def after(self, call: FsCall) -> None:
+        for watcher in self._watchers:
+            watcher.after(call)
+
+
 class Before:
     """Calls `function` once, before the first call named `name` (with `suffix` in a path)."""
 
     def __init__(
-        self, name: str, function: Callable[[FsCall], object], suffix: bytes = b""
+        self,
+        name: str,
+        function: Callable[[FsCall], object],
+        suffix: bytes = b"",
+        *,
+        state: str = "",
     ) -> None:
         self._name = name
         self._function = function
         self._suffix = suffix
+        self._state = state
         self.is_done = False
 
     def before(self, call: FsCall) -> None:
         paths = call.path + b"\0" + call.other
-        if not self.is_done and call.name == self._name and self._suffix in paths:
+        if self.is_done or call.name != self._name or self._suffix not in paths:
+            return
+        if journal_says(self._state):
             self.is_done = True
             self._function(call)
 
@@ -101,15 +159,20 @@ class Before:
 
 
 class Refusing:
-    """Every call of these names fails (on paths with `suffix` in them)."""
+    """Every call of these names fails (on paths with `suffix` in them, in a state of a journal)."""
 
-    def __init__(self, *names: str, code: int = errno.EOPNOTSUPP, suffix: bytes = b"") -> None:
+    def __init__(
+        self, *names: str, code: int = errno.EOPNOTSUPP, suffix: bytes = b"", state: str = ""
+    ) -> None:
         self._names = names
         self._code = code
         self._suffix = suffix
+        self._state = state
 
     def before(self, call: FsCall) -> None:
-        if call.name in self._names and self._suffix in call.path + b"\0" + call.other:
+        if call.name not in self._names or self._suffix not in call.path + b"\0" + call.other:
+            return
+        if journal_says(self._state):
             raise OSError(self._code, os.strerror(self._code), call.path)
 
     def after(self, call: FsCall) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mediaflow.base.fs import fs
-from tests.faults.places import Before
+from tests.faults.places import Before, Killed
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import ORIGINAL_BYTES, digest, tree
 from transcode.models import Job, JobStatus, JournalState, Replacement
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.ffmpeg
 FILM = b"Film (2001)/film.mkv"
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL in a test that has to go on."""
 
 
 class DieAfter:

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 from django.db import IntegrityError, transaction
 
+from mediaflow.base import hooks
 from mediaflow.base.settings_store import set_setting
 from servers import slots
 from servers.models import Server, SlotLease
@@ -40,6 +41,16 @@ def test_a_slot_is_held_and_freed_again() -> None:
 def test_a_slot_is_freed_when_the_work_fails() -> None:
     with pytest.raises(RuntimeError), acquire_slot("encode", 1, checkpoint=lambda: None):
         raise RuntimeError
+    assert not SlotLease.objects.exists()
+
+
+def test_where_nobody_owns_machines_this_process_is_the_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(hooks._registered, "slot_provider", [])
+    with acquire_slot("encode", 1, checkpoint=lambda: None) as slot:
+        slot.beat()
+        assert (slot.server_name, slot.index) == ("this machine", 0)
     assert not SlotLease.objects.exists()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from django.db import OperationalError
@@ -152,6 +154,72 @@ def test_a_dead_runner_in_waiting_is_replaced_and_costs_no_job(starts: list[list
         (job,) = make_jobs(1)
         dispatcher.step()
     assert jobs_started(starts) == [job.pk]
+
+
+def test_a_runner_in_waiting_that_died_is_made_anew_after_a_while(
+    starts: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once: one that dies while it starts would be started without end."""
+    _CODE[0] = _ENDS
+    dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
+    with patch.object(dispatcher, "_start_periodic"):
+        dispatcher.step()
+        assert dispatcher._spare
+        dispatcher._spare.process.wait()
+        for _ in range(3):
+            dispatcher.step()
+        assert starts == [["run_job", "--spare"]]
+        later = time.monotonic() + 11 * dispatch.SPARE_DELAY_S
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        dispatcher.step()
+    assert starts == [["run_job", "--spare"]] * 2
+
+
+def test_periodic_tasks_that_hang_are_not_started_a_second_time() -> None:
+    dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
+    goes_on, runs = threading.Event(), []
+
+    def hang() -> None:
+        runs.append(1)
+        goes_on.wait(10)
+
+    with patch.object(dispatch, "_run_periodic", hang):
+        for _ in range(3):
+            dispatcher._start_periodic()
+        goes_on.set()
+        assert dispatcher._periodic
+        dispatcher._periodic.join(10)
+        dispatcher._start_periodic()
+        dispatcher._periodic.join(10)
+    assert len(runs) == 2
+
+
+def test_periodic_tasks_wait_for_a_database_that_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with (
+        patch.object(dispatch, "run_due_tasks", side_effect=OperationalError("gone")),
+        patch("transcode.queue.dispatch.connection.close") as closed,
+        patch("transcode.queue.dispatch.close_old_connections"),
+    ):
+        dispatch._run_periodic()
+    assert "periodic tasks: the database is not there" in caplog.text
+    assert closed.called
+
+
+def test_a_database_that_is_away_at_the_end_keeps_no_child_waiting(
+    starts: list[list[str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_jobs(1)
+    dispatcher = Dispatcher()
+    dispatcher.step()
+    monkeypatch.setattr(
+        Dispatcher, "_swapping_children", Mock(side_effect=OperationalError("gone"))
+    )
+    dispatcher._say_goodbye()
+    assert "the next start takes over" in caplog.text
+    child = dispatcher._jobs[0].child
+    assert child.has_ended, "it saw the end of its pipe"
 
 
 def test_at_the_end_stubborn_children_are_killed_and_their_jobs_go_back(

@@ -6,16 +6,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from library.models import Library, MediaFile
+from library.models import Library, MediaFile, Recommendation, RecommendationState
 from mediaflow.base.models import AuditEvent
-from mediaflow.base.operations import run_operation_here
+from mediaflow.base.operations import run_operation_here, start_operation
 from tests.transcode.makers import make_file, make_job, make_library, make_preset
 from transcode.models import Job, JobStatus, OutputMode, Preset
 from transcode.presets.spec import PresetSpec
 from transcode.queue import enqueue as enqueue_module
+from transcode.queue.bulk_work import COUNT_KIND
 from transcode.queue.enqueue import REASONS, EnqueueOrder, find_eligible, find_skipped
+from transcode.queue.recommended import known_cause, origin_of
 from transcode.services import QueueProblem, enqueue_files, start_enqueue
 
 if TYPE_CHECKING:
@@ -287,3 +290,85 @@ def test_queueing_by_a_filter_with_a_preset_that_is_gone_fails_with_a_sentence(
         "failed",
         "The preset 'small' does not exist any more.",
     )
+
+
+def test_queueing_by_a_filter_that_cannot_be_begun_fails_with_a_sentence(
+    library: Library, preset: Preset
+) -> None:
+    make_file(library)
+    operation = start_enqueue(query="", preset=preset, actor=None, output_mode="folder")
+    done = run_operation_here(operation)
+    assert (done.status, done.message) == ("failed", "Name the folder that the new films go to.")
+    assert not Job.objects.exists()
+
+
+def _recommendation(library: Library, kind: str, file: MediaFile | None = None) -> Recommendation:
+    return Recommendation.objects.create(
+        kind=kind, library=library, file=file, group_key="" if file else "alike"
+    )
+
+
+def test_films_of_a_group_name_the_recommendation_and_it_counts_as_accepted(
+    library: Library, preset: Preset, operator: User
+) -> None:
+    group = _recommendation(library, "batch")
+    files = [make_file(library, f"{number}.mkv") for number in range(3)]
+    queue([file.pk for file in files[:2]], preset, cause=str(group.pk))
+    assert set(Job.objects.values_list("recommendation", "origin")) == {
+        (group.pk, origin_of("batch"))
+    }
+    group.refresh_from_db()
+    assert group.state == RecommendationState.ACCEPTED
+
+
+def test_a_recommendation_that_went_meanwhile_does_not_keep_its_films_from_the_queue(
+    library: Library, preset: Preset
+) -> None:
+    group = _recommendation(library, "batch")
+    file = make_file(library)
+    operation = start_enqueue(query="", preset=preset, actor=None, cause=str(group.pk))
+    group.delete()
+    assert run_operation_here(operation).status == "completed"
+    job = Job.objects.get()
+    assert (job.file, job.recommendation) == (file, None)
+    connection.check_constraints()
+
+
+def test_each_film_of_a_kind_names_its_own_recommendation(library: Library, preset: Preset) -> None:
+    mine, none = make_file(library, "a.mkv"), make_file(library, "b.mkv")
+    found = _recommendation(library, "codec", mine)
+    queue([mine.pk, none.pk], preset, cause="codec")
+    assert dict(Job.objects.values_list("file", "recommendation")) == {
+        mine.pk: found.pk,
+        none.pk: None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "is_known"), [("codec", True), ("", False), ("99", False), ("1; DROP", False)]
+)
+def test_a_cause_that_is_none_is_not_taken(db: None, text: str, is_known: bool) -> None:
+    assert known_cause(text) == (text if is_known else "")
+
+
+def test_the_number_of_a_recommendation_is_a_cause(library: Library) -> None:
+    group = _recommendation(library, "batch")
+    assert known_cause(str(group.pk)) == str(group.pk)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_what_queueing_would_do_is_counted_by_verdict(
+    library: Library, preset: Preset, is_gone: bool
+) -> None:
+    make_file(library, "a.mkv", size_bytes=7)
+    make_file(library, "b.mkv", size_bytes=5, availability="missing")
+    args = {"query": "", "preset": preset.slug, "output_mode": "replace"}
+    operation = start_operation(kind=COUNT_KIND, title="Count", args=args)
+    if is_gone:
+        preset.delete()
+    done = run_operation_here(operation)
+    if is_gone:
+        assert (done.status, "does not exist any more" in done.message) == ("failed", True)
+    else:
+        assert done.result["verdicts"] == {"": [1, 7], "missing": [1, 5]}
+    assert not Job.objects.exists()

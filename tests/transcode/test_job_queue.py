@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from library.models import FileState, MediaFile
+from mediaflow.base.models import Setting
 from mediaflow.base.settings_store import set_setting
 from tests.transcode.makers import claim, make_file, make_job, make_jobs, make_library
 from transcode.models import (
@@ -131,6 +132,32 @@ def test_claims_can_be_narrowed_to_some_jobs() -> None:
     assert job_queue.claim_next(OWNER, among=[second.pk]) is None
 
 
+@pytest.mark.parametrize(
+    ("hours", "is_had"),
+    [("01:00-02:00", False), ("00:00-24:00", True), ("what an older version allowed", True)],
+)
+def test_outside_the_hours_of_the_queue_only_jobs_that_are_named_are_claimed(
+    hours: str, is_had: bool
+) -> None:
+    """Hours that cannot be read close nothing: a queue that stands still for ever helps nobody."""
+    (job,) = make_jobs(1)
+    set_setting("queue_hours", "00:00-24:00", None)
+    Setting.objects.filter(key="queue_hours").update(value=hours)
+    noon = timezone.localtime().replace(hour=12)
+    with patch("django.utils.timezone.now", return_value=noon):
+        taken = job_queue.claim_next(OWNER)
+        assert (taken is not None) is is_had
+        if not is_had:
+            assert job_queue.claim_next(OWNER, among=[job.pk]) is not None
+
+
+def test_hours_of_a_job_that_cannot_be_read_close_nothing() -> None:
+    (job,) = make_jobs(1, hours="whenever")
+    taken = job_queue.claim_next(OWNER)
+    assert taken is not None
+    assert taken.job_id == job.pk
+
+
 def test_a_paused_queue_gives_no_job() -> None:
     make_jobs(1)
     set_setting("queue_paused", True, None)
@@ -231,6 +258,15 @@ def test_retries_wait_1_and_5_minutes_and_the_third_failure_is_the_last() -> Non
     job.refresh_from_db()
     assert (job.status, job.attempt) == (JobStatus.FAILED, 3)
     assert state_of(job) == FileState.FAILED
+
+
+def test_a_failure_of_a_runner_that_lost_its_job_is_not_written() -> None:
+    (job,) = make_jobs(1)
+    old = claim(job)
+    job_queue.take_over(job.pk, old.token)
+    assert not job_queue.retry_later(job.pk, token=old.token, reason_code="x", reason="X.")
+    job.refresh_from_db()
+    assert (job.status, job.reason_code == "x") == (JobStatus.QUEUED, False)
 
 
 def test_with_more_tries_the_third_wait_is_15_minutes() -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from django.db.utils import ConnectionHandler
 
 from tests.conftest import Instance, instance_environment
 from tests.services import make_database, postgresql_address  # noqa: F401  # a fixture
 from tests.transcode.live_queue import LiveQueue, live_queue
+from transcode.queue import disk_space
+from transcode.replacing import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 JOBS = 60
 _MAKE = f"""
@@ -63,6 +69,62 @@ def racers(
         instance.env["MEDIAFLOW_DATABASE_URL"] = database
     with live_queue(instance, tmp_path / "films") as queue:
         yield queue
+
+
+@pytest.fixture
+def on_postgresql(
+    postgresql_address: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[BaseDatabaseWrapper, BaseDatabaseWrapper]]:
+    """Two connections; the locks of this process are taken with the first."""
+    address = urlsplit(postgresql_address)
+    values = {"NAME": "postgres", "USER": address.username, "HOST": address.hostname}
+    settings = {"ENGINE": "django.db.backends.postgresql", "PORT": address.port, **values}
+    made: list[BaseDatabaseWrapper] = []
+
+    def connect() -> BaseDatabaseWrapper:
+        made.append(ConnectionHandler({"default": settings})["default"])
+        return made[-1]
+
+    ours = connect()
+    monkeypatch.setattr(journal, "connection", ours)
+    monkeypatch.setattr(disk_space, "connection", ours)
+    yield ours, connect()
+    for connection in made:
+        connection.close()
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db
+def test_one_at_a_time_works_on_a_swap_on_postgresql(on_postgresql: object) -> None:
+    with journal.hold_journal(7):
+        with pytest.raises(journal.JournalBusy), journal.hold_journal(7):
+            pass
+        with journal.hold_journal(8):
+            pass
+    with pytest.raises(KeyError), journal.hold_journal(7):
+        raise KeyError
+    with journal.hold_journal(7):
+        pass
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.django_db
+def test_one_at_a_time_reserves_space_on_postgresql(
+    on_postgresql: tuple[BaseDatabaseWrapper, BaseDatabaseWrapper],
+) -> None:
+    ours, other = on_postgresql
+
+    def is_free() -> bool:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [disk_space._LOCK_NUMBER])
+            return bool(cursor.fetchone()[0])
+
+    ours.set_autocommit(False)
+    disk_space._serialise()
+    assert not is_free()
+    ours.rollback()
+    assert is_free()
 
 
 def printed(queue: LiveQueue, code: str, processes: int, word: str) -> list[int]:

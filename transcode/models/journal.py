@@ -100,7 +100,8 @@ class Replacement(models.Model):
             models.CheckConstraint(
                 name="journal_swap_needs_proof",
                 condition=Q(is_proof_passed=True, proof__isnull=False)
-                | Q(state__in=["copying", "abandoned"]),
+                | Q(state__in=["copying", "abandoned"])
+                | Q(state="stuck", stuck_from="copying"),
             ),
             models.UniqueConstraint(
                 name="journal_one_open_per_file",

@@ -52,6 +52,7 @@ def link_jobs(job_ids: Sequence[int], cause: str, actor: AbstractBaseUser | None
             )
             batch.update(recommendation_id=Subquery(own.values("pk")[:1]))
         else:
-            batch.update(recommendation_id=int(cause))
+            group = Recommendation.objects.filter(pk=int(cause))  # it may be gone by now
+            batch.update(recommendation_id=Subquery(group.values("pk")))
         linked = batch.filter(recommendation__isnull=False)
         accept(set(linked.values_list("recommendation_id", flat=True)), actor=actor)

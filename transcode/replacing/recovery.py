@@ -23,7 +23,7 @@ from transcode.replacing.film_folder import check_film_folder
 from transcode.replacing.journal import advance
 from transcode.replacing.picture import Identity, has_changed_name, names_of
 from transcode.replacing.stage import check_library
-from transcode.replacing.swap import drive, explained, holding
+from transcode.replacing.swap import drive, explained, holding, needs_you
 
 if TYPE_CHECKING:
     from transcode.models import Replacement
@@ -65,6 +65,8 @@ def _settle(row: Replacement) -> None:
     if row.state in _BEFORE_SWAP:
         reach(LOOKED)
         abandon(row, "Given up after a crash, before anything was touched.")
+        if row.state == JournalState.STUCK:
+            raise needs_you(row)
         if row.state in _BEFORE_SWAP:
             raise JobWaits(
                 "part_left", "What an earlier attempt left beside the film cannot be removed yet."

@@ -365,7 +365,7 @@ def _given_up_on_failure(ctx: RunContext, row: Replacement, folder: bytes) -> It
         raise outcome_of(error, folder) from error
     except NotOurs as error:
         become_stuck(row, f"{error} holds a file that is not ours")
-        raise _needs_you(row) from error
+        raise needs_you(row) from error
     except _DATABASE_AWAY as error:
         raise JobWaits(
             "database_busy", f"The database could not be written: {error}.", delay_s=BUSY_WAIT_S
@@ -379,7 +379,7 @@ def explained(row: Replacement) -> Iterator[None]:
         yield
     except (Unfit, NotOurs) as error:
         become_stuck(row, str(error))
-        raise _needs_you(row) from error
+        raise needs_you(row) from error
     except OSError as error:
         raise JobWaits(
             "swap_interrupted",
@@ -394,7 +394,8 @@ def explained(row: Replacement) -> Iterator[None]:
         ) from error
 
 
-def _needs_you(row: Replacement) -> JobHeld:
+def needs_you(row: Replacement) -> JobHeld:
+    """What a stuck journal means for its job."""
     return JobHeld(
         "swap_stuck",
         f"What lies at {display_path(bytes(row.original_raw))} fits no step of its swap:"

@@ -55,6 +55,7 @@ ANNOUNCED: Final = declare("undo.announced", "what others know of the film is no
 NAMES_BACK: Final = declare("undo.names_back", "the original has its name, our output is gone")
 COMMITTED: Final = declare("undo.committed", "the journal says undone")
 OUTBOX_RESTORED: Final = "file_restored"
+NOTHING_REPLACED: Final = "This job has replaced nothing."
 _UNDOABLE: Final = frozenset({JournalState.DONE, JournalState.PUBLISHED, JournalState.UNDOING})
 
 _IN_TRASH: Final = frozenset({TrashState.KEPT, TrashState.PURGING})  # purging: was cut short
@@ -84,7 +85,7 @@ def undo_job(
     """
     row = Replacement.objects.filter(job_id=job_id).select_related("library", "job", "file").first()
     if row is None:
-        return UndoResult(job_id, False, "This job has replaced nothing.")
+        return UndoResult(job_id, False, NOTHING_REPLACED)
     file = display_path(bytes(row.original_raw))
     try:
         with hold_journal(job_id):
@@ -112,6 +113,8 @@ def _check(row: Replacement, tick: Callable[[], None]) -> None:
         raise _Refused("The original was never replaced: the output lies beside it.")
     if row.state == JournalState.UNDONE:
         raise _Refused("It was undone already.")
+    if row.state == JournalState.ABANDONED:
+        raise _Refused(NOTHING_REPLACED)
     if row.state not in _UNDOABLE:
         raise _Refused(f"The swap has no end yet ({row.get_state_display().lower()}).")
     if not is_library_there(row):
@@ -228,7 +231,10 @@ def _unmark(row: Replacement, error: FileExistsError) -> None:
     final = Identity(row, trust_inodes=False).look(bytes(row.final_raw))
     if final.holds != Holds.OUTPUT:
         _ask_a_person(row, f"something came between: {error}")
-        return
+        raise _Refused(
+            f"Something new came to {display_path(bytes(row.original_raw))} while the original was"
+            " on its way back; it stays. Move it elsewhere, then undo again."
+        ) from error
     had_trash = TrashEntry.objects.filter(replacement=row).exists()
     with durable(), transaction.atomic():
         if had_trash:  # what was still to be told of the swap begins anew

@@ -135,9 +135,7 @@ def _finish_purge(entry: TrashEntry, actor: User | None) -> PurgeResult:
         remove_sidecar(entry.replacement)
         fs.fsync_folder(parent_of(path))
     except (OSError, NotOurs) as error:
-        text = f"It could not be removed: {error}."
-        change_trash(entry, TrashState.KEPT, kept_reason=text[:300])
-        return PurgeResult(False, text)
+        return _stopped(entry, error)
     with durable(), transaction.atomic():
         change_trash(entry, TrashState.PURGED, ended_at=timezone.now(), kept_reason="")
         record_audit(
@@ -148,6 +146,19 @@ def _finish_purge(entry: TrashEntry, actor: User | None) -> PurgeResult:
         )
     reach(PURGED)
     return PurgeResult(True, freed_bytes=entry.size_bytes)
+
+
+def _stopped(entry: TrashEntry, error: Exception) -> PurgeResult:
+    """Kept, unless the original has gone already: such a purge is resumed, and nothing was lost."""
+    try:
+        is_there = fs.lstat_or_none(bytes(entry.path_raw)) is not None
+    except OSError:
+        is_there = False
+    if not is_there:
+        return PurgeResult(False, f"The purge was interrupted ({error}) and goes on by itself.")
+    text = f"It could not be removed: {error}."
+    change_trash(entry, TrashState.KEPT, kept_reason=text[:300])
+    return PurgeResult(False, text)
 
 
 def mark_lost(entry: TrashEntry) -> bool:

@@ -130,13 +130,11 @@ def sweep_trash(now: datetime | None = None) -> SweepResult:
 
 
 def _count_day(entry: TrashEntry, today: date) -> bool:
-    """Whether this is the day's first sweep of the entry; it then counts.
+    """The day's first sweep of the entry counts; False when another process was faster.
 
     After a clock that ran ahead was put right, counting goes on from today.
     """
     last = entry.last_sweep_on
-    if last == today:
-        return False
     is_new_day = last is None or today > last
     entry.last_sweep_on = today
     entry.sweeps_seen += is_new_day

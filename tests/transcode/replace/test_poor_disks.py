@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mediaflow.base.fs import FsCall, NotOurs, fs
-from tests.faults.places import Before, Refusing
+from tests.faults.places import Before, Refusing, Together
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import ORIGINAL_BYTES, digest, tree
 from transcode.models import JobStatus, JournalState
@@ -39,20 +39,6 @@ EACH_LACK = pytest.mark.parametrize("lacks", LACKS, ids=" ".join)
 def no_watcher_stays() -> Iterator[None]:
     yield
     fs.watcher = None
-
-
-class _All:
-    """Several watchers, one after the other."""
-
-    def __init__(self, *watchers: Refusing | Before) -> None:
-        self._watchers = watchers
-
-    def before(self, call: FsCall) -> None:
-        for watcher in self._watchers:
-            watcher.before(call)
-
-    def after(self, call: FsCall) -> None:
-        pass
 
 
 @EACH_LACK
@@ -91,7 +77,7 @@ def test_a_film_that_comes_while_the_names_change_is_not_lost(
     newer.write_bytes(b"newer")
     target = os.fsdecode(world.film)
     comes = Before(call, lambda _call: newer.rename(target), b"film.mkv\0")
-    fs.watcher = _All(comes, Refusing(*lacks))
+    fs.watcher = Together(comes, Refusing(*lacks))
     try:
         world.swap()
     except JobOutcome:
@@ -111,7 +97,7 @@ def test_a_film_that_comes_before_a_plain_rename_is_seen(
     newer = world.folder / "fresh.mkv"
     newer.write_bytes(b"newer")
     comes = Before("rename_exchange", lambda _call: newer.rename(os.fsdecode(world.film)))
-    fs.watcher = _All(comes, Refusing("rename_exchange"))
+    fs.watcher = Together(comes, Refusing("rename_exchange"))
     with pytest.raises(JobHeld, match="swap_stuck"):
         world.swap()
     assert tree(world.root)[b"film.mkv"] == digest(b"newer")

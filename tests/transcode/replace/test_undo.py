@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from library.models import FileState
+from library.models import FileState, MediaFile
 from mediaflow.base import hooks
 from mediaflow.base.fs import fs
 from mediaflow.base.models import AuditEvent
 from mediaflow.base.operations import run_operation_here
-from tests.faults.places import Before, Refusing
+from tests.faults.places import Before, Killed, Refusing, Together, at_point
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import ORIGINAL_BYTES, digest, tree
 from transcode.models import (
@@ -262,6 +263,128 @@ def test_a_listener_that_fails_does_not_fail_the_swap(
     monkeypatch.setitem(hooks._registered, "before_original_leaves", [listener])
     world = make_world(name=b"film.avi")
     assert world.swap().state == JournalState.DONE
+
+
+def test_it_refuses_what_was_given_up_before_anything_was_replaced(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world()
+    fs.watcher = Refusing("write", code=errno.ENOSPC, suffix=b".part")
+    world.run()
+    fs.watcher = None
+    assert world.journal().state == JournalState.ABANDONED
+    _refused(world, "replaced nothing")
+
+
+def test_it_refuses_while_the_swap_has_no_end(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    with at_point("replace.sidecar"), pytest.raises(Killed):
+        world.swap()
+    _refused(world, "no end yet (swapping)")
+    assert world.restart() == JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_it_refuses_while_the_original_cannot_be_found(
+    make_world: Callable[..., World], is_known: bool
+) -> None:
+    world = make_world()
+    world.swap()
+    if is_known:
+        fs.watcher = Refusing("sha256", code=errno.EIO)
+        _refused(world, "The films cannot be read: Input/output error")
+    else:
+        TrashEntry.objects.all().delete()
+        _refused(world, "not in the trash")
+    assert world.journal().state == JournalState.DONE
+
+
+def test_it_refuses_when_the_swap_went_on_while_the_films_were_read(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(name=b"film.avi")
+    with at_point("replace.published"), pytest.raises(Killed):
+        world.swap()
+
+    def go_on() -> None:  # the runner's recovery, in another process
+        Replacement.objects.update(state=JournalState.SWAPPING)
+
+    before = tree(world.root)
+    result = undo_job(world.job.pk, actor=None, tick=go_on)
+    assert "went on meanwhile" in result.reason
+    assert tree(world.root) == before
+    assert world.restart() == JobStatus.COMPLETED
+    assert broken_invariants(world) == []
+
+
+def test_a_library_that_goes_away_in_mid_undo_is_waited_for(
+    make_world: Callable[..., World],
+) -> None:
+    """On a bare mount point every name is missing, which asks nobody to look."""
+    world = make_world()
+    world.swap()
+    away = world.folder / "away"
+
+    def unmount() -> None:
+        world.root.rename(away)
+        world.root.mkdir()
+
+    with at_point("undo.announced", unmount):
+        result = undo_job(world.job.pk, actor=None)
+    assert "goes on by itself" in result.reason
+    assert "mounted" in result.reason
+    assert world.journal().state == JournalState.UNDOING
+    assert finish_open_undos() == 0
+    world.root.rmdir()
+    away.rename(world.root)
+    assert finish_open_undos() == 1
+    assert broken_invariants(world) == []
+
+
+def test_what_comes_under_the_name_while_ours_is_moved_aside_stays_and_is_said(
+    make_world: Callable[..., World],
+) -> None:
+    """A disk with neither links nor the exchange: for an instant nothing has the film's name."""
+    world = make_world(name=b"film.mkv")
+    world.swap()
+    new = world.root / "film.mkv"
+    comes = Before("rename_noreplace", lambda _call: new.write_text("new"), b"/trash/")
+    fs.watcher = Together(Refusing("link", "rename_exchange"), comes)
+    result = undo_job(world.job.pk, actor=None)
+    fs.watcher = None
+    assert f"Something new came to {new}" in result.reason
+    assert "undo again" in result.reason
+    assert new.read_text() == "new"
+    assert digest(ORIGINAL_BYTES) in tree(world.root).values()
+    assert world.journal().state == JournalState.STUCK
+    new.unlink()
+    assert undo_job(world.job.pk, actor=None).ok
+    assert broken_invariants(world) == []
+
+
+def test_an_error_on_a_disk_without_the_exchange_is_gone_over_later(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(name=b"film.mkv")
+    world.swap()
+    before = tree(world.root)
+    fs.watcher = Together(Refusing("rename_exchange"), Refusing("link", code=errno.EIO))
+    assert "goes on by itself" in undo_job(world.job.pk, actor=None).reason
+    fs.watcher = None
+    assert tree(world.root) == before
+    assert finish_open_undos() == 1
+    assert broken_invariants(world) == []
+
+
+def test_a_film_that_is_no_longer_listed_is_put_back_all_the_same(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world()
+    world.swap()
+    MediaFile.objects.all().delete()
+    assert undo_job(world.job.pk, actor=None).ok
+    assert tree(world.root)[b"Film (2001)/film.mkv"] == digest(ORIGINAL_BYTES)
+    assert world.journal().state == JournalState.UNDONE
 
 
 def test_many_jobs_are_undone_by_one_operation_that_can_be_repeated(
