@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
-WALK_ROWS: Final = 2_000  # at once: mostly one window is enough, so statements stay as many
+# At once, and later: mostly one window is enough, so statements stay as many.
+WALK_ROWS: Final = 2_000
+WALK_MOST_ROWS: Final = 8_000
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
 WALK_KEYS_PER_READ: Final = 40_000  # over all merged streams
@@ -228,6 +230,7 @@ def _walk(plan: Plan, condition: Q, after: Key | None, *, is_up: bool, want: int
         after = read[-1]
         if time.monotonic() > deadline:
             return _Found(_load(keys, condition), is_cut=True, stopped_at=after)
+        window = min(window * 4, WALK_MOST_ROWS, most)
 
 
 def _fitting(keys: Sequence[Key], condition: Q) -> set[int]:
