@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import BigIntegerField, Case, Count, F, Value, When
@@ -105,12 +106,11 @@ def median_steps(rows: Iterable[tuple[int, int, int, int]]) -> dict[tuple[int, i
         total = sum(films for _step, films in steps)
         if total < MIN_FILMS:
             continue
-        seen = 0
-        for step, films in sorted(steps):
-            seen += films
-            if seen * 2 >= total:
-                found[key] = step * STEP_KBPS + STEP_KBPS // 2
-                break
+        steps.sort()
+        seen = accumulate(films for _step, films in steps)
+        until = zip(steps, seen, strict=True)
+        middle = next(step for (step, _films), films in until if films * 2 >= total)
+        found[key] = middle * STEP_KBPS + STEP_KBPS // 2
     return found
 
 

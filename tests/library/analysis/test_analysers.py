@@ -13,6 +13,7 @@ from library.models import Library, LibraryKind, Recommendation
 from mediaflow.base.settings_store import set_setting
 from tests.library.analysis.films import GB, film, found, idle, link, mpeg2
 from tests.library.file_rows import make_library
+from transcode.models import Preset
 
 pytestmark = pytest.mark.django_db
 FOUR_K: dict[str, Any] = {"width": 3840, "height": 2160, "resolution": 2160}
@@ -281,6 +282,28 @@ def test_languages_are_missed_only_where_they_are_wanted(library: Library) -> No
         "Japanese": 2, "German": 1, "Unknown": 1,
     }  # fmt: skip
     assert sentence_of(rows["Japanese"]).startswith("Its sound is in jpn, not in deu.")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ("bitrate", 2_080, 5_200, 7_800)),
+        ({"size_bytes": 4 * GB}, ("bitrate", 550, 1_375, 2_062.5)),  # only what is above enough
+        ({"bit_rate_kbps": 0}, ("fallback", 2_080, 5_200, 7_800)),
+        ({"size_bytes": 2 * GB}, None),  # as small as a film of today
+    ],
+)
+def test_without_a_preset_that_can_be_read_a_saving_is_guessed_by_bit_rate_and_says_so(
+    library: Library, values: dict[str, Any], expected: tuple[str, float, float, float] | None
+) -> None:
+    Preset.objects.filter(slug="balanced").update(spec={"of": "another version"})
+    film(library, **mpeg2(**values))
+    figures = [
+        (row.basis, *(n / 10**6 for n in (
+            row.savings_low_bytes, row.savings_bytes, row.savings_high_bytes
+        ))) for row in found("codec")
+    ]  # fmt: skip
+    assert figures == ([expected] if expected else [])
 
 
 def test_a_kind_that_is_switched_off_finds_nothing_and_ends_what_it_found(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
@@ -22,6 +22,8 @@ from tests.library.analysis.recommendation_rows import (
 from tests.library.file_rows import make_file, make_library
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +103,29 @@ def test_a_film_with_two_recommendations_is_counted_once_with_the_larger_saving(
     sums.recount()
     total = sums.tally(row for row in sums.read_tallies() if row.kind == sums.ALL_KINDS)
     assert (total.count, total.savings_bytes, total.file_bytes) == (1, 6 * GB, up.size_bytes)
+
+
+@pytest.mark.parametrize("times", [1, sums.RECOUNT_TRIES])
+def test_a_decision_made_during_a_recount_is_in_its_sums(
+    library: Library, operator: User, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Once, and each time: then the last count keeps the writer, and nobody can come between."""
+    rows = [make_recommendation(make_file(library, f"Film {n}")) for n in range(times + 1)]
+    sums.recount()
+    measure, waiting = sums.measure, rows[:times]
+
+    def measure_while_somebody_decides(films: QuerySet[Recommendation]) -> dict[Any, Any]:
+        found = measure(films)
+        if waiting and films.count() > 1:
+            with monkeypatch.context() as patch:
+                patch.setattr(sums, "measure", measure)
+                decisions.decide([waiting.pop().pk], Decision("dismissed"), actor=operator)
+        return found
+
+    monkeypatch.setattr(sums, "measure", measure_while_somebody_decides)
+    sums.recount()
+    assert waiting == []
+    assert kept_sums() == plain_sums()
 
 
 def test_the_kept_sums_follow_every_decision(operator: User) -> None:

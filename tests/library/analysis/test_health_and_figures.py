@@ -91,6 +91,16 @@ def test_grades_begin_at_their_limits() -> None:
     assert [grade_of(score) for score in (100, 90, 89, 75, 60, 45, 44, 0)] == list("AABBCDFF")
 
 
+def test_the_first_step_tells_the_grade_that_it_reaches(library: Library) -> None:
+    lean = {"bit_rate_kbps": 4_000, "audio_codec": "aac"}
+    make_file(library, "Up", video_codec="hevc", **lean)
+    assert (health().reaches, health().missing_points) == ("A", 0)
+    make_file(library, "Old", video_codec="mpeg2video", **lean)
+    found = health()
+    assert (found.score, found.grade, found.missing_points) == (80, "B", 10)
+    assert found.reaches == "A"
+
+
 def test_files_that_were_never_read_count_in_none(library: Library) -> None:
     make_file(library, "Unread", video_codec="", resolution=0)
     assert score_health(figures.count_figures()) is None
@@ -142,6 +152,20 @@ def test_counting_is_due_after_a_scan_and_on_a_new_day(library: Library) -> None
     assert figures.is_stale(timezone.now() + timedelta(days=1))
     Library.objects.update(last_scan_at=timezone.now())
     assert figures.is_stale()
+
+
+def test_a_large_library_is_counted_by_one_process_of_its_own(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "LIVE_UP_TO", -1)
+    make_file(library, "Up")
+    figures.count_when_due()
+    figures.count_when_due()
+    count = figures.active_count()
+    assert count is not None
+    assert StorageFigures.objects.count() == 0
+    assert run_operation_here(count).result["files"] == 1
+    assert not figures.is_stale()
 
 
 def test_a_count_writes_one_line_a_day_for_each_library(library: Library, operator: User) -> None:

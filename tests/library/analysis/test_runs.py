@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
-from library.analysis import decisions, merge
+from library.analysis import decisions, merge, run
 from library.analysis.services import start_analysis, start_due_analyses
 from library.models import (
     AnalysisFact,
@@ -63,6 +63,28 @@ def test_a_second_run_changes_nothing_and_writes_nothing(old_film: MediaFile) ->
     assert run.by_kind["codec"] == {
         "open": 1, "new": 0, "gone": 0, "savings_bytes": before[0]["savings_bytes"]
     }  # fmt: skip
+
+
+def test_only_the_newest_runs_are_kept(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "KEPT_RUNS", 2)
+    made = [analyse().pk for _ in range(4)]
+    assert list(AnalysisRun.objects.order_by("pk").values_list("pk", flat=True)) == made[2:]
+
+
+@pytest.mark.parametrize(
+    ("rows", "slices", "expected"),
+    [
+        (1_000, 0.5, 2_000),
+        (1_000, 1.5, 1_000),
+        (2_000, 2.5, 1_000),
+        (merge.MOST_SLICE_ROWS, 0.5, merge.MOST_SLICE_ROWS),
+        (merge.SLICE_ROWS // 4, 9, merge.SLICE_ROWS // 4),
+    ],
+)
+def test_slices_grow_and_shrink_with_the_time_that_one_takes(
+    rows: int, slices: float, expected: int
+) -> None:
+    assert merge._next_rows(rows, slices * merge.SLICE_S) == expected
 
 
 def test_what_is_no_longer_true_is_gone_and_opens_when_it_is_true_again(
