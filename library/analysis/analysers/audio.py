@@ -41,13 +41,15 @@ def sentence(found: Recommendation) -> str:
     if file is None:
         return ""
     figures = found.figures
-    tracks = f"Its best track is {_sound(file)}; such sound usually takes"
-    words = f"{tracks} {rate(figures['before_kbps'])}, {rate(figures['after_kbps'])} as E-AC-3."
+    words = []
+    if before := figures["before_kbps"]:  # none where only languages are too many
+        usual = f"usually takes {rate(before)}, {rate(figures['after_kbps'])} as E-AC-3"
+        words.append(f"Its best track is {_sound(file)}; such sound {usual}.")
     if extra := figures.get("extra_languages", 0):
         kept = f"{extra} more {'language' if extra == 1 else 'languages'} than you want"
-        words = f"{words} It has {kept}."
-    share = f" The film takes {sized(file.size_bytes)}."
-    return f"{words}{share} {gain_words(found)}".strip()
+        words.append(f"It has {kept}.")
+    words += [f"The film takes {sized(file.size_bytes)}.", gain_words(found)]
+    return " ".join(words).strip()
 
 
 def _sound(file: MediaFile) -> str:

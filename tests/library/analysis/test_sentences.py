@@ -46,6 +46,9 @@ def said(kind: str, values: dict[str, Any], figures: dict[str, Any], **row: Any)
          {"before_kbps": 800, "after_kbps": 192, "extra_languages": 2},
          "Its best track is FLAC stereo; such sound usually takes 800 kb/s, 192 kb/s as E-AC-3."
          " It has 2 more languages than you want. The film takes 3.0 GB."),
+        ("audio", {"audio_codec": "ac3"},
+         {"before_kbps": 0, "after_kbps": 640, "extra_languages": 2},
+         "It has 2 more languages than you want. The film takes 3.0 GB."),
         ("container", {"container": "avi"}, {},
          "HEVC in AVI, which keeps no chapters and no text subtitles, and seeks badly where its"
          " index is lost. Copying its tracks into Matroska takes minutes and loses nothing."),
