@@ -118,7 +118,7 @@ def _potential(figures: Figures, library_id: int | None) -> HevcPotential | None
     """Reckoned film by film for a few hundred, which stand for the rest by their bytes."""
     chosen = [group for group in figures.pictures if group.codec == "h264"]
     files, size = sum(group.files for group in chosen), sum(group.bytes for group in chosen)
-    if not files:
+    if not size:  # no films, or only empty ones
         return None
     key = f"hevc-potential:{library_id or 'all'}:{figures.made_at:%Y%m%d%H%M%S}"
     found: tuple[SavingsEstimate, int] | None = cache.get(key)
