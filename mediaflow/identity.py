@@ -37,7 +37,7 @@ def take_on_identity(environment: Environment) -> None:
     if gid is not None:
         os.setgroups([gid])
         os.setgid(gid)
-    elif uid is not None:
+    else:
         os.setgroups([os.getgid()])
     if uid is not None:
         os.setuid(uid)

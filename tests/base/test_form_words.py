@@ -17,6 +17,7 @@ class Sample(PlainWords, forms.Form):
     count = forms.IntegerField(min_value=1, max_value=20_000)
     least = forms.IntegerField(min_value=1, required=False)
     hours = forms.FloatField(max_value=24)
+    shift = forms.IntegerField(required=False)
     kind = forms.ChoiceField(choices=[("a", "A")])
     kinds = forms.MultipleChoiceField(choices=[("a", "A")], required=False)
     day = forms.DateField()
@@ -38,6 +39,7 @@ FINE = {
         ("count", ("", "x", "1.5", "0", "20001"), "Give a whole number from 1 to 20,000."),
         ("least", ("x", "0"), "Give a whole number of at least 1, or leave it empty."),
         ("hours", ("", "x", "nan", "25"), "Give a number of at most 24."),
+        ("shift", ("x", "1.5"), "Give a whole number, or leave it empty."),
         ("kind", ("", "b"), "Choose one of the list."),
         ("kinds", ("b",), "Choose one of the list."),
         ("day", ("", "tomorrow", "2026-02-30"), "Give a date such as 2026-11-30."),

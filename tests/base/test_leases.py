@@ -241,6 +241,15 @@ def test_the_end_of_the_parent_is_noticed() -> None:
     os.close(reading)
 
 
+def test_a_pipe_that_cannot_be_read_counts_as_the_end() -> None:
+    reading, writing = os.pipe()
+    ended = threading.Event()
+    ParentWatch(writing, ended.set).start()  # its writing end cannot be read
+    assert ended.wait(timeout=120)
+    os.close(reading)
+    os.close(writing)
+
+
 def test_without_a_pipe_nothing_is_watched() -> None:
     ended = threading.Event()
     ParentWatch(None, ended.set).start()

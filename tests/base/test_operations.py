@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from mediaflow.base import operations as ops
+from mediaflow.base.leases import BEAT_INTERVAL_S
 from mediaflow.base.models import Operation, OperationEvent, OperationStatus
 from mediaflow.base.transitions import IllegalTransition, change_status
 
@@ -81,6 +82,18 @@ def test_each_step_is_either_in_the_table_or_impossible(before: str, after: str)
             step()
 
 
+@pytest.mark.parametrize(("to_status", "token"), [("running", ""), ("cancelled", "a token")])
+def test_a_status_and_its_lease_go_together(to_status: str, token: str) -> None:
+    row = Operation.objects.create(kind="x", title="x")
+    with pytest.raises(IllegalTransition, match="lease"):
+        change_status(
+            ops.OPERATION_TABLE, row.pk, from_status="queued", to_status=to_status,
+            updates={"lease_token": token},
+        )  # fmt: skip
+    row.refresh_from_db()
+    assert (row.status, row.lease_token) == ("queued", "")
+
+
 def test_an_operation_runs_and_keeps_its_result(
     operation: Operation, register: Callable[[Handler], None]
 ) -> None:
@@ -115,6 +128,17 @@ def test_a_race_for_a_lock_key_gives_both_the_same_operation(register: object) -
     looks = iter([None, winner])
     with patch.object(ops, "active_operation", lambda _key: next(looks)):
         assert ops.start_operation(kind="test", title="lost", lock_key="k") == winner
+
+
+def test_a_lock_key_that_is_taken_again_and_again_is_given_up(register: object) -> None:
+    """Each time another one stands in the way, and is over before it is looked for."""
+    Operation.objects.create(kind="test", title="theirs", lock_key="k")
+    with (
+        patch.object(ops, "active_operation", lambda _key: None),
+        pytest.raises(IntegrityError, match="'k' could not be queued"),
+    ):
+        ops.start_operation(kind="test", title="lost", lock_key="k")
+    assert Operation.objects.get().title == "theirs"
 
 
 def test_the_database_allows_one_active_operation_for_a_lock_key() -> None:
@@ -179,6 +203,26 @@ def test_an_operation_that_somebody_took_over_writes_nothing_more(
     register(handler)
     row = run(operation)
     assert (row.status, row.lease_token, row.done_count) == ("running", "theirs", 0)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_beat_moves_the_counter_and_notices_another_holder(
+    operation: Operation, is_ours: bool
+) -> None:
+    claimed = ops.claim_operation("me")
+    assert claimed
+    now = [0.0]
+    context = ops.OperationContext(claimed, monotonic=lambda: now[0])
+    if not is_ours:
+        Operation.objects.update(lease_token="theirs")
+    now[0] = BEAT_INTERVAL_S
+    if is_ours:
+        context.checkpoint()
+    else:
+        with pytest.raises(ops.OperationLost):
+            context.checkpoint()
+    operation.refresh_from_db()
+    assert operation.heartbeat == claimed.heartbeat + is_ours
 
 
 def test_a_handed_back_operation_is_queued_again_and_counts_no_attempt(
@@ -252,6 +296,26 @@ def test_operations_are_claimed_in_order_and_once(register: object) -> None:
     assert ops.claim_operation("me", first.pk) is None
 
 
+def test_an_operation_that_somebody_was_faster_to_claim_leads_to_the_next(
+    register: object,
+) -> None:
+    first = ops.start_operation(kind="test", title="1")
+    second = ops.start_operation(kind="test", title="2")
+    tokens = iter(["mine", "mine"])
+
+    def somebody_is_faster() -> str:
+        if (token := next(tokens)) and Operation.objects.filter(lease_token="theirs").count() == 0:
+            rows = Operation.objects.filter(pk=first.pk)
+            rows.update(status="running", lease_token="theirs")
+        return token
+
+    with patch.object(ops, "new_token", somebody_is_faster):
+        claimed = ops.claim_operation("me")
+    assert claimed == second
+    first.refresh_from_db()
+    assert first.lease_token == "theirs"
+
+
 def test_only_the_holder_of_the_token_adopts(operation: Operation) -> None:
     claimed = ops.claim_operation("consumer")
     assert claimed
@@ -296,3 +360,4 @@ def test_the_command_line_waits_for_an_operation_that_runs_elsewhere(operation: 
         row = ops.run_operation_here(operation, on_progress=lambda r: shown.append(r.status))
     assert row.status == "completed"
     assert shown == ["running"]
+    assert ops._wait_for(operation, None).status == "completed"

@@ -81,6 +81,8 @@ def test_what_forms_send_becomes_a_typed_value(key: str, value: object, expected
         ("queue_paused", "perhaps"),
         ("queue_paused_reason", "x" * 301),
         ("queue_paused_reason", 5),
+        ("queue_hours", "25:00-26:00"),
+        ("queue_hours", "at night"),
         ("no_such_setting", 1),
     ],
 )

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,6 +67,28 @@ def test_a_wrong_value_is_a_sentence_that_names_it(name: str, value: str) -> Non
         read_environment({name: value})
     assert name in str(problem.value)
     assert str(problem.value).rstrip().endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("MEDIAFLOW_UMASK", "027", "umask", 0o27),
+        ("MEDIAFLOW_UMASK", "0o22", "umask", 0o22),
+        ("MEDIAFLOW_DEBUG", "Yes", "debug", True),
+        ("MEDIAFLOW_DEBUG", "off", "debug", False),
+        ("MEDIAFLOW_PUBLIC_URL", "https://films.example.org:8443/", "public_url",
+         "https://films.example.org:8443"),
+        ("MEDIAFLOW_PUID", "1000", "puid", 1000),
+    ],
+)  # fmt: skip
+def test_a_right_value_is_taken(name: str, value: str, field: str, expected: object) -> None:
+    assert getattr(read_environment({name: value}), field) == expected
+
+
+def test_a_secret_from_an_empty_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("\n")
+    with pytest.raises(EnvironmentProblem, match="MEDIAFLOW_SECRET_KEY_FILE names an empty file"):
+        read_environment({"MEDIAFLOW_SECRET_KEY_FILE": str(tmp_path / "secret")})
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
@@ -132,6 +154,66 @@ def test_another_user_needs_a_start_as_root(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(EnvironmentProblem, match="as root"):
         take_on_identity(read_environment({"MEDIAFLOW_PUID": "1001"}))
+
+
+@pytest.fixture
+def taken_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Started as root; what would change the process is noted instead, in order."""
+    found: list[tuple[str, Any]] = []
+    for name in ("setgroups", "setgid", "setuid", "umask"):
+        monkeypatch.setattr(os, name, lambda value, name=name: found.append((name, value)))
+    for name in ("geteuid", "getegid", "getgid"):
+        monkeypatch.setattr(os, name, lambda: 0)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [
+        ({}, []),
+        ({"PUID": "0", "PGID": "0"}, []),  # it is root already
+        ({"UMASK": "027"}, [("umask", 0o27)]),
+        ({"PUID": "5"}, [("setgroups", [0]), ("setuid", 5)]),
+        ({"PGID": "6"}, [("setgroups", [6]), ("setgid", 6)]),
+        ({"PUID": "5", "PGID": "6"}, [("setgroups", [6]), ("setgid", 6), ("setuid", 5)]),
+    ],
+)
+def test_groups_are_given_up_before_the_right_to_do_so(
+    values: dict[str, str], steps: list[Any], taken_on: list[Any], tmp_path: Path
+) -> None:
+    env = {f"MEDIAFLOW_{name}": value for name, value in values.items()}
+    take_on_identity(read_environment({**env, "MEDIAFLOW_DATA_DIR": str(tmp_path / "data")}))
+    assert taken_on == steps
+
+
+@pytest.mark.service("root")
+def test_only_what_root_owns_is_handed_over_and_no_link_is_followed(
+    taken_on: list[Any], tmp_path: Path
+) -> None:
+    outside, data = tmp_path / "outside", tmp_path / "data"
+    data.mkdir()
+    for place in (outside, data / "ours", data / "theirs"):
+        place.touch()
+    (data / "link").symlink_to(outside)
+    os.chown(data / "theirs", 77, 77)
+    values = {"MEDIAFLOW_PUID": "5", "MEDIAFLOW_DATA_DIR": str(data)}
+    take_on_identity(read_environment(values))
+    owners = {place.name: place.lstat().st_uid for place in data.iterdir()}
+    assert (owners["ours"], owners["theirs"], owners["link"]) == (5, 77, 5)
+    assert (outside.stat().st_uid, data.stat().st_gid) == (0, 0)
+    (data / "new").touch()
+    take_on_identity(read_environment(values))  # the folder is theirs: nothing is gone through
+    assert (data / "new").stat().st_uid == 0
+
+
+def test_a_folder_that_cannot_be_handed_over_is_a_sentence(
+    taken_on: list[Any], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    values = {"MEDIAFLOW_PUID": "5", "MEDIAFLOW_DATA_DIR": str(tmp_path / "file" / "data")}
+    with pytest.raises(EnvironmentProblem, match=r"cannot be handed to user 5: Not a directory\."):
+        take_on_identity(read_environment(values))
+    assert taken_on == []
 
 
 @pytest.mark.service("root")
