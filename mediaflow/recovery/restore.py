@@ -10,7 +10,7 @@ import os
 import sqlite3
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from mediaflow.base.restore_flag import PENDING_KEY
 from mediaflow.base.settings_store import get_settings, set_setting
 from mediaflow.recovery import backup
 from mediaflow.recovery.backup import BackupProblem, Manifest
-from mediaflow.supervisor.database import copy_sqlite, set_wal_once, unknown_migrations
+from mediaflow.supervisor.database import copy_sqlite, set_wal_once
 from servers.models import SlotLease
 from transcode.models import Job, JobStatus
 
@@ -118,27 +118,31 @@ def _refuse_newer(manifest: Manifest) -> None:
             f" {backup.program_version()}. Install that version first."
         )
     if newer:
-        raise BackupProblem("The backup holds changes that this MediaFlow does not know.")
+        raise BackupProblem(
+            "The backup holds changes that this MediaFlow does not know. Nothing was changed."
+        )
 
 
 def _put_back(manifest: Manifest, folder: Path) -> Path | None:
     if manifest.engine == "sqlite":
-        return _put_sqlite_back(folder / backup.SQLITE_MEMBER)
+        return _put_sqlite_back(folder / backup.SQLITE_MEMBER, manifest)
     _put_rows_back(folder / backup.ROWS_MEMBER, manifest)
     return None
 
 
-def _put_sqlite_back(source_path: Path) -> Path | None:
+def _put_sqlite_back(source_path: Path, manifest: Manifest) -> Path | None:
     """Through SQLite's backup API: one transaction, and other connections see the new content."""
     with closing(sqlite3.connect(source_path)) as source:
         try:
             verdict = source.execute("PRAGMA integrity_check").fetchone()[0]
+            held = source.execute("SELECT app || '.' || name FROM django_migrations").fetchall()
         except sqlite3.DatabaseError as error:
-            verdict = str(error)
+            verdict, held = str(error), []
         if verdict != "ok":
             raise BackupProblem(
                 f"The database in the backup is damaged ({verdict}). Nothing was changed."
             )
+        _refuse_newer(replace(manifest, migrations=[row[0] for row in held]))  # it may lie
         live = Path(str(connection.settings_dict["NAME"]))
         kept: Path | None = None
         if live.exists():
@@ -150,8 +154,6 @@ def _put_sqlite_back(source_path: Path) -> Path | None:
             source.backup(target)
     live.chmod(0o600)
     set_wal_once()
-    if unknown_migrations(MigrationExecutor(connection).loader):  # the manifest lied
-        raise BackupProblem("The database in the backup is newer than this MediaFlow.")
     return kept
 
 

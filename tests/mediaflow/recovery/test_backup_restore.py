@@ -162,12 +162,21 @@ def damaged(kind: str, archive: Path, folder: Path) -> Path:
         )
     if kind == "newer":
         _rewrite(archive, path, {"version": "99.0", "migrations": ["transcode.9999_future"]})
+    if kind == "newer, same version":
+        _rewrite(archive, path, {"migrations": ["transcode.9999_future"]})
     if kind == "format":
         _rewrite(archive, path, {"format": 99})
+    if kind == "newer than it says":
+        row = "'transcode', '9999_future', '2030-01-01'"
+        future = f"INSERT INTO django_migrations (app, name, applied) VALUES ({row})"
+        _rewrite(archive, path, {}, future)
+    if kind == "no tables":
+        _rewrite(archive, path, {}, "DROP TABLE django_migrations")
     return path
 
 
-def _rewrite(archive: Path, target: Path, changes: dict[str, object]) -> None:
+def _rewrite(archive: Path, target: Path, changes: dict[str, object], statement: str = "") -> None:
+    """The same backup with another manifest, or after a statement on its database."""
     import io
 
     with tarfile.open(archive) as old, tarfile.open(target, "w:gz") as new:
@@ -176,19 +185,32 @@ def _rewrite(archive: Path, target: Path, changes: dict[str, object]) -> None:
             content = handle.read() if handle else b""
             if member.name == "manifest.json":
                 content = json.dumps({**json.loads(content), **changes}).encode()
-                member.size = len(content)
+            elif statement:
+                content = _changed(content, target.with_suffix(".sqlite3"), statement)
+            member.size = len(content)
             new.addfile(member, io.BytesIO(content))
+
+
+def _changed(content: bytes, scratch: Path, statement: str) -> bytes:
+    scratch.write_bytes(content)
+    with closing(sqlite3.connect(scratch)) as database, database:
+        database.execute(statement)
+    return scratch.read_bytes()
 
 
 def test_what_is_no_good_backup_is_refused_and_nothing_changes(
     instance: Instance, archive: Path, tmp_path: Path
 ) -> None:
-    for kind in ("missing", "text", "cut", "flipped", "newer", "format"):
+    shell(instance, PERSON.format(name="bea"))  # whom no backup knows
+    for kind in (
+        "missing", "text", "cut", "flipped", "newer", "newer, same version", "format",
+        "newer than it says", "no tables",
+    ):  # fmt: skip
         done = instance.run("restore", str(damaged(kind, archive, tmp_path)))
         assert done.returncode == 2, (kind, done.stdout)
         assert "Traceback" not in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
-    assert people(instance) == ["ada"]
+        assert people(instance) == ["ada", "bea"], kind
     assert not is_paused(instance)
 
 
