@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import StringIO
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 
 from library.models import Library
+from library.scanning.marker import write_marker
 from mediaflow import checks as system_checks
 from mediaflow.base.heartbeat import Pulse
 from mediaflow.base.patience import answer_within
 from mediaflow.diagnostics import checks as doctor_checks
 from mediaflow.diagnostics.findings import Check
 from mediaflow.disks import DiskUse
+from mediaflow.healthz import consumer_state
 from transcode.encoding.ffmpeg import FfmpegMissing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from django.test import Client
@@ -47,6 +56,48 @@ def test_with_a_living_consumer_it_is_healthy(
     assert response.json() == {
         "ok": True, "web": "ok", "database": "ok", "consumer": "ok", "disk": "ok",
     }  # fmt: skip
+
+
+@contextmanager
+def failing_database() -> Iterator[None]:
+    """Every statement fails, as when the server is gone."""
+
+    def fail(*_args: object) -> None:
+        raise OperationalError("the connection is closed\n")
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_gone_is_said_by_name(client: Client) -> None:
+    with failing_database():
+        response = client.get("/healthz")
+        assert consumer_state() == "unknown"
+    assert (response.status_code, response.json()["database"]) == (503, "unreachable")
+
+
+@pytest.mark.django_db
+def test_each_check_of_doctor_says_that_the_database_is_gone() -> None:
+    with failing_database():
+        found = [
+            doctor_checks.check_database(),
+            doctor_checks.check_queue(),
+            *doctor_checks.check_encoders(),
+            *doctor_checks.check_libraries(),
+        ]
+    assert [check.name for check in found] == ["database", "queue", "encoders"]
+    assert {(check.ok, check.detail) for check in found} == {(False, "the connection is closed")}
+    assert all(check.hint for check in found)
+
+
+@pytest.mark.django_db
+def test_a_disk_that_does_not_answer_is_not_healthy(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediaflow.disks.DiskGauge.read", lambda _self: None)
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()["disk"]) == (503, "unknown")
 
 
 @pytest.mark.django_db
@@ -120,6 +171,95 @@ def test_a_library_that_is_gone_or_not_ours_fails(tmp_path: Path) -> None:
     library.root_raw = bytes(tmp_path)
     found = doctor_checks.check_library(library)
     assert (found.ok, "marker" in found.detail) == (False, True)
+
+
+@pytest.mark.django_db
+def test_a_frozen_library_fails_with_its_reason_and_one_that_is_there_does_not(
+    tmp_path: Path,
+) -> None:
+    raw = os.fsencode(tmp_path)
+    library = Library(name="Films", root=str(tmp_path), root_raw=raw)
+    write_marker(raw, library.marker_id)
+    found = doctor_checks.check_library(library)
+    assert (found.ok, found.detail) == (True, f"{tmp_path} is reachable")
+    library.frozen_reason = "It is empty."
+    found = doctor_checks.check_library(library)
+    assert (found.ok, found.detail) == (False, "frozen: It is empty.")
+
+
+@pytest.mark.django_db
+def test_without_ffmpeg_no_encoder_is_tried_and_the_checks_of_others_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> None:
+        raise FfmpegMissing("There is no ffmpeg.")
+
+    monkeypatch.setattr(doctor_checks, "find_ffmpeg", missing)
+    monkeypatch.setattr(
+        doctor_checks, "hooked", lambda name: [lambda: [Check(name, True, "of another room")]]
+    )
+    Library.objects.create(name="Films", root="/no", root_raw=b"/no", root_digest="x")
+    Pulse("consumer").beat()
+    found = list(doctor_checks.run_checks())
+    names = [check.name for check in found]
+    assert names == [
+        "database", "data folder", "work folder", "clock", "queue", "ffmpeg",
+        "library Films", "doctor_checks",
+    ]  # fmt: skip
+    assert found[5].detail == "There is no ffmpeg."
+    assert (found[4].ok, found[4].detail) == (True, "a consumer runs")
+    assert found[6].detail == "/no: No such file or directory"
+
+
+@pytest.mark.django_db
+def test_a_database_on_the_network_or_one_that_is_broken_or_old_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("the file of SQLite")
+    assert doctor_checks.check_database().ok
+    with monkeypatch.context() as patch:
+        patch.setattr(doctor_checks, "has_pending_migrations", lambda: True)
+        assert "mediaflow migrate" in doctor_checks.check_database().hint
+    with monkeypatch.context() as patch:
+        patch.setattr(doctor_checks, "network_file_system", lambda _folder: "nfs4")
+        assert "network file system (nfs4)" in doctor_checks.check_database().detail
+
+    def torn(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        return execute(
+            sql.replace("PRAGMA quick_check", "SELECT 'row 7 missing'"), params, many, context
+        )
+
+    with connection.execute_wrapper(torn):
+        found = doctor_checks.check_database()
+    assert (found.ok, found.detail) == (False, "row 7 missing")
+    assert "mediaflow restore" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "ok"), [(0, True), (doctor_checks.CLOCK_TOLERANCE_S + 60, False)]
+)
+def test_the_clock_is_held_against_that_of_the_database_server(
+    ahead_s: float, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = mock.MagicMock()
+    cursor.__enter__.return_value = cursor
+    cursor.fetchone.side_effect = lambda: (str(time.time() + ahead_s),)
+    server = SimpleNamespace(vendor="postgresql", cursor=lambda: cursor)
+    monkeypatch.setattr(doctor_checks, "connection", server)
+    found = doctor_checks.check_clock()
+    assert (found.ok, bool(found.hint)) == (ok, not ok)
+    cursor.execute.side_effect = OperationalError("gone\n")
+    assert doctor_checks.check_clock().detail == "gone"
+
+
+def test_a_clock_before_the_day_this_was_written_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr(doctor_checks, "EARLIEST_PLAUSIBLE", later)
+    found = doctor_checks.check_clock()
+    assert (found.ok, found.hint) == (False, "Set the clock; switch NTP on.")
 
 
 def test_a_mount_that_hangs_is_given_up() -> None:

@@ -118,6 +118,32 @@ def test_missing_changed_and_strange_files_are_named(library: Library, tmp_path:
     assert "gone.mkv" in failed[0].detail
 
 
+def test_a_folder_that_is_gone_is_not_compared_and_that_is_one_line(
+    library: Library, tmp_path: Path
+) -> None:
+    add_film(library, "Up.mkv")
+    (tmp_path / "films").rename(tmp_path / "elsewhere")
+    report = compare_library(library)
+    assert (report.files, report.missing) == (0, [])
+    (line,) = library_checks(report)
+    assert (line.ok, line.detail) == (False, "not compared: No such file or directory")
+    assert "Mount it" in line.hint
+
+
+def test_disc_folders_are_let_be_and_what_cannot_be_looked_at_is_not_called_missing(
+    library: Library, tmp_path: Path
+) -> None:
+    disc, inside = add_film(library, "Disc"), add_film(library, "Up.mkv")
+    (tmp_path / "films" / "Disc").unlink()
+    (tmp_path / "films" / "Disc").mkdir()
+    MediaFile.objects.filter(pk=disc.pk).update(size_bytes=50)
+    name = b"Up.mkv/inside.mkv"  # below what is no folder
+    MediaFile.objects.filter(pk=inside.pk).update(path_raw=name, path=name.decode())
+    report = compare_library(library)
+    assert report.unreadable == ["Up.mkv/inside.mkv (Not a directory)"]
+    assert (report.missing, report.changed) == ([], [])
+
+
 def test_a_file_only_touched_is_the_same_by_its_fingerprint(library: Library) -> None:
     add_film(library, "Up.mkv")
     os.utime(f"{library.root}/Up.mkv", (1, 1))
@@ -183,6 +209,52 @@ def test_a_swap_not_begun_whose_film_changed_is_stopped(library: Library, tmp_pa
     reconcile([compare_library(library)])
     row.refresh_from_db()
     assert row.state == JournalState.STUCK
+
+
+def test_a_swap_that_waits_for_a_person_is_named_and_left_to_that_person(
+    library: Library,
+) -> None:
+    row = add_journal(add_film(library, "Alien.mkv"), JournalState.STUCK, in_trash=b"original")
+    assert compare_library(library).unfit_journals == [(row, "needs a person")]
+    Replacement.objects.update(detail="The film changed.")
+    report = compare_library(library)
+    assert report.unfit_journals == [(row, "The film changed.")]
+    assert reconcile([report]).stopped_journals == 0
+    row.refresh_from_db()
+    assert (row.state, row.detail) == (JournalState.STUCK, "The film changed.")
+
+
+def test_an_optimised_file_that_left_its_place_is_named_and_its_undo_stays(
+    library: Library, tmp_path: Path
+) -> None:
+    row = add_journal(add_film(library, "Alien.mkv"), JournalState.DONE, in_trash=b"original")
+    final = tmp_path / "films" / "Alien.mkv"
+    final.unlink()
+    report = compare_library(library)
+    assert report.unfit_journals == [(row, "the optimised file is not where it was put")]
+    assert reconcile([report]).stopped_journals == 0
+    row.refresh_from_db()
+    assert row.state == JournalState.DONE
+    Replacement.objects.update(final_raw=bytes(final.parent) + b"/" + b"x" * 300)  # nobody can tell
+    assert not compare_library(library).unfit_journals
+
+
+def test_an_undo_on_its_way_is_left_to_its_runner(library: Library) -> None:
+    add_journal(add_film(library, "Alien.mkv"), JournalState.UNDOING, in_trash=b"original")
+    assert not compare_library(library).unfit_journals
+
+
+def test_a_swap_whose_names_cannot_be_looked_at_waits_for_a_person(library: Library) -> None:
+    row = add_journal(add_film(library, "Alien.mkv"), JournalState.SWAPPING)
+    TrashEntry.objects.all().delete()
+    Job.objects.update(status=JobStatus.QUEUED)
+    Replacement.objects.update(part_raw=os.fsencode(library.root) + b"/" + b"x" * 300)
+    report = compare_library(library)
+    assert report.unfit_journals[0][1] == "cannot be looked at: File name too long"
+    assert reconcile([report]).stopped_journals == 1
+    row.refresh_from_db()
+    assert row.state == JournalState.STUCK
+    assert Job.objects.get().status == JobStatus.HELD
 
 
 def test_files_that_are_gone_are_marked_missing(library: Library, tmp_path: Path) -> None:

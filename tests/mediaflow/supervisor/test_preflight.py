@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -35,6 +36,14 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         preflight.prepare_folders(tmp_path / "data", tmp_path / "work")
 
 
+def test_a_disk_with_hardly_any_room_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "MIN_FREE_BYTES", 2**70)
+    with pytest.raises(StartProblem, match=r"is full \(\d+ MB free\).*MEDIAFLOW_DATA_DIR"):
+        preflight.prepare_folders(tmp_path / "data", tmp_path / "work")
+
+
 def test_the_second_on_the_same_folder_hears_who_holds_it(tmp_path: Path) -> None:
     first = preflight.lock_instance(tmp_path)
     with pytest.raises(StartProblem, match=rf"process {os.getpid()}"):
@@ -50,6 +59,15 @@ def test_a_port_in_use_is_a_sentence() -> None:
             preflight.bind_port("127.0.0.1", taken.getsockname()[1])
     finally:
         taken.close()
+
+
+def test_a_port_that_needs_root_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_socket: object, _place: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(preflight.socket.socket, "bind", refuse)
+    with pytest.raises(StartProblem, match="Port 80 needs root"):
+        preflight.bind_port("127.0.0.1", 80)
 
 
 def test_an_address_that_is_not_ours_is_a_sentence() -> None:
@@ -75,6 +93,7 @@ def test_ipv6_is_bound_when_asked_for() -> None:
         ("/dev/sda1 / ext4 rw 0 0\n//nas/v {here} cifs rw 0 0\n", "cifs"),
         ("nas:/v / nfs rw 0 0\n/dev/sdb1 {here} xfs rw 0 0\n", ""),
         ("/dev/sda1 / ext4 rw 0 0\nnas:/v {here}x nfs4 rw 0 0\n", ""),
+        ("nonsense\n\nnas:/v / nfs rw 0 0\n", "nfs"),
     ],
 )
 def test_the_nearest_mount_decides_whether_a_folder_is_on_the_network(
@@ -85,6 +104,10 @@ def test_the_nearest_mount_decides_whether_a_folder_is_on_the_network(
     table = tmp_path / "mounts"
     table.write_text(mounts.format(here=str(folder).replace(" ", "\\040")))
     assert preflight.network_file_system(folder, table) == kind
+
+
+def test_without_a_table_of_mounts_nothing_is_said_of_the_network(tmp_path: Path) -> None:
+    assert preflight.network_file_system(tmp_path, tmp_path / "no") == ""
 
 
 def test_sqlite_on_the_network_is_refused_and_postgresql_is_not(
