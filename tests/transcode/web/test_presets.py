@@ -118,6 +118,35 @@ def test_a_problem_stands_at_its_field_and_nothing_is_saved(
     assert Preset.objects.count() == before
 
 
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({}, ""), ({"name": "Balanced"}, "name"), ({"video__crf": "99"}, "video__crf")],
+)
+def test_an_own_preset_is_changed_unless_a_field_is_wrong(
+    admin: Client, changes: dict[str, str], field: str
+) -> None:
+    made = rows.make_preset()
+    form = admin.get(url("preset_edit", "own")).text
+    assert 'value="Own"' in form
+    answer = admin.post(url("preset_edit", "own"), posted(**changes))
+    made.refresh_from_db()
+    if field:
+        assert answer.status_code == 422
+        assert list(answer.context["form"].errors) == [field]
+        assert made.name == "Own"
+    else:
+        assert answer.headers["Location"] == url("preset_detail", "own")
+        assert made.name == "Night TV"
+
+
+def test_a_preset_that_cannot_be_read_is_not_copied(admin: Client) -> None:
+    rows.make_preset(spec={"of": "another version"})
+    before = Preset.objects.count()
+    answer = admin.post(url("preset_copy", "own"), follow=True)
+    assert "Nothing was copied" in answer.text
+    assert Preset.objects.count() == before
+
+
 def test_a_built_in_preset_is_copied_not_changed(admin: Client) -> None:
     response = admin.post(url("preset_edit", "balanced"), posted())
     assert response.headers["Location"] == url("preset_detail", "balanced")
@@ -394,6 +423,16 @@ def words_of(**groups: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("groups", "label", "sentence"),
     [
+        ({"audio": {"keep_commentary": False}}, "Audio", "; without commentary."),
+        ({"subtitles": {"mode": "drop"}}, "Subtitles", "Left out, but forced ones are kept."),
+        ({"subtitles": {"mode": "drop", "keep_forced": False}}, "Subtitles", "Left out."),
+        (
+            {"subtitles": {"languages": ["eng"]}},
+            "Subtitles",
+            "Subtitles in eng are kept; forced ones in any language.",
+        ),
+        ({"min_saving_pct": -5}, "Size", "may be up to 5 % larger than the original"),
+        ({"min_saving_pct": 0}, "Size", "is taken unless it is larger"),
         ({"video": {"crf": None, "target_vmaf": 95}}, "Video", "as small as VMAF 95 allows"),
         (
             {"video": {"crf": None, "target_vmaf": 42, "target_metric": "xpsnr"}},
