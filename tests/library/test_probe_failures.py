@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -171,7 +172,7 @@ def served(monkeypatch: pytest.MonkeyPatch, *requests: dict[str, Any]) -> list[d
     """What a worker answers, line by line; its limits are not put on this process."""
     answers = io.BytesIO()
     lines = b"".join(json.dumps(request).encode() + b"\n" for request in requests)
-    monkeypatch.setattr(worker.sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
     monkeypatch.setattr(worker, "private_output", lambda: answers)
     monkeypatch.setattr(worker, "allow_cpu_seconds", lambda _seconds: None)
     worker.serve_probes(1.0)
@@ -231,16 +232,13 @@ def make_unreadable() -> None:
 def test_a_guarded_call_always_gives_an_answer_that_can_be_read(
     call: tuple[Any, ...], is_value: bool, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, ended = io.BytesIO(), []
+    answers = io.BytesIO()
+    ended: list[int] = []
     stdin = SimpleNamespace(buffer=io.BytesIO(pickle.dumps(call)))
-    monkeypatch.setattr(worker.sys, "stdin", stdin)
+    monkeypatch.setattr(sys, "stdin", stdin)
     monkeypatch.setattr(worker, "private_output", lambda: answers)
     monkeypatch.setattr(worker, "allow_cpu_seconds", lambda _seconds: None)
-    monkeypatch.setattr(worker.os, "_exit", ended.append)
-    monkeypatch.setattr(
-        worker.importlib, "import_module",
-        lambda name: globals_of() if name == __name__ else __import__(name),
-    )  # fmt: skip
+    monkeypatch.setattr(os, "_exit", ended.append)
     worker.serve_one_call(1.0)
     assert ended == [0]
     if is_value:
@@ -248,10 +246,6 @@ def test_a_guarded_call_always_gives_an_answer_that_can_be_read(
     else:
         with pytest.raises(expected):
             probe_pool._unpack(answers.getvalue())
-
-
-def globals_of() -> SimpleNamespace:
-    return SimpleNamespace(make_unreadable=make_unreadable)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x80", b"not a pickle", pickle.dumps((True, 1))[:-2]])

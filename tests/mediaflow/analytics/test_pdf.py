@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 from reportlab.graphics.shapes import PolyLine, String
+from reportlab.platypus import Paragraph
 
 from library.models import Library, LibrarySnapshot, MediaFile
 from mediaflow.analytics import pdf
@@ -50,7 +51,7 @@ def words_of(report: Report, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paragraphs of the document, in order, with plain spaces."""
     found = []
 
-    class Noted(pdf.Paragraph):  # type: ignore[misc]  # reportlab has no types
+    class Noted(Paragraph):  # type: ignore[misc]  # reportlab has no types
         def __init__(self, text: str, *rest: Any) -> None:
             found.append(text.replace("\N{NO-BREAK SPACE}", " "))
             super().__init__(text, *rest)

@@ -20,7 +20,6 @@ from tests.library.file_rows import make_file, make_library
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpResponse
     from django.test import Client
 
     from mediaflow.accounts.models import User
@@ -46,12 +45,12 @@ def olga(client_for: Callable[[User], Client], operator: User) -> Client:
     return client_for(operator)
 
 
-def toast(answer: HttpResponse) -> str:
+def toast(answer: Any) -> str:
     assert answer.status_code == 409
     return str(json.loads(answer.headers["HX-Trigger"])["mf:toast"]["text"])
 
 
-def asked_of_queue(answer: HttpResponse) -> dict[str, list[str]]:
+def asked_of_queue(answer: Any) -> dict[str, list[str]]:
     """The questions of the preview that an answer leads to."""
     url = urlsplit(answer.headers["Location"])
     assert url.path == "/queue/add/"
@@ -199,6 +198,7 @@ def test_the_film_page_names_the_group_that_the_film_is_in(
     group = Recommendation.objects.create(
         kind="duplicates", library=library, group_key="amber", member_count=2, figures=figures
     )
+    assert row.file is not None
     for file in (row.file, make_file(library, "Amber Road", path="other.mkv")):
         group.members.create(file=file)
     page = olga.get(f"/library/{row.file_id}/").text.replace("\N{NO-BREAK SPACE}", " ")

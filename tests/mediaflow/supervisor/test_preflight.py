@@ -65,7 +65,7 @@ def test_a_port_that_needs_root_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
     def refuse(_socket: object, _place: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(preflight.socket.socket, "bind", refuse)
+    monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(StartProblem, match="Port 80 needs root"):
         preflight.bind_port("127.0.0.1", 80)
 

@@ -38,6 +38,7 @@ from transcode.pages.stream_words import codec_label, compare_streams
 from transcode.pages.waiting_list import SpecReader
 from transcode.planning.model import StreamKind
 from transcode.prediction.calibration import BasisScore
+from transcode.running.attempt_log import attempt_log_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +157,7 @@ def test_of_a_copy_beside_the_film_no_original_is_kept() -> None:
 
 def test_a_log_begins_with_a_whole_line(tmp_path: Path, settings: Settings) -> None:
     settings.DATA_DIR = tmp_path
-    path = job_log.attempt_log_path("job-1.log")
+    path = attempt_log_path("job-1.log")
     path.parent.mkdir(parents=True)
     path.write_text("first line\nsecond line\n")
     cut = job_log.read_log_tail("job-1.log", tail_bytes=15)
@@ -358,7 +359,7 @@ def test_a_preset_of_an_older_version_cannot_be_queued_with_and_that_is_said(
 ) -> None:
     file = rows.make_file()
     Preset.objects.filter(slug="balanced").update(spec={"of": "another version"})
-    html = page.get("/queue/add/", {"ids": [file.pk], "preset": "balanced"})
+    html = page.get(f"/queue/add/?ids={file.pk}&preset=balanced")
     assert "This preset cannot be used" in html.text
     assert not Job.objects.exists()
     assert page.get(reverse("library:file_detail", args=[file.pk])).status_code == 200
