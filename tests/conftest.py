@@ -74,12 +74,23 @@ def nothing_remembered() -> None:
     live_parts.forget()
 
 
+def _leave_out_of_other_databases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return
+    left_out = [item for item in items if item.get_closest_marker("sqlite")]
+    items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+    config.hook.pytest_deselected(items=left_out)
+
+
 def pytest_unconfigure() -> None:
     for commands in warm_commands.values():
         commands.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_out_of_other_databases(config, items)
     # The longest first: no other worker takes a part of a module then and makes its site again.
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
     for item in items:

@@ -212,11 +212,10 @@ def test_without_ffmpeg_no_encoder_is_tried_and_the_checks_of_others_follow(
 
 
 @pytest.mark.django_db
+@pytest.mark.sqlite
 def test_a_database_on_the_network_or_one_that_is_broken_or_old_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("the file of SQLite")
     assert doctor_checks.check_database().ok
     with monkeypatch.context() as patch:
         patch.setattr(doctor_checks, "has_pending_migrations", lambda: True)

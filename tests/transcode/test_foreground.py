@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from library.models import ArrServer
+from tests.transcode.makers import claim, make_jobs
 from transcode.after_swap.outbox import is_soon_due
 from transcode.console import foreground
-from transcode.models import OutboxEntry
+from transcode.models import Job, JobAttempt, JobStatus, OutboxEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,43 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWorker]:
     monkeypatch.setattr(foreground, "outbox_worker", fake)
     monkeypatch.setattr("transcode.console.foreground.time.sleep", fake.work)
     yield fake
+
+
+class ClaimedBetween:
+    """A consumer that claims the job right after the first statement that looks for it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.looks = job, 0
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if sql.startswith("SELECT") and "transcode_job" in sql:
+            self.looks += 1
+            if self.looks == 1:
+                claim(self.job)
+        return found
+
+
+def test_a_job_that_is_claimed_during_a_look_is_still_going_on() -> None:
+    (job,) = make_jobs(1)
+    claimed = ClaimedBetween(job)
+    with connection.execute_wrapper(claimed):
+        assert foreground._going_on(Job.objects.filter(pk=job.pk), is_paused=False)
+    job.refresh_from_db()
+    assert job.status == JobStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("is_counted", "goes_on"), [(True, True), (False, False)], ids=["after a failure", "a disk"]
+)
+def test_a_retry_is_waited_for_where_it_comes_by_itself(is_counted: bool, goes_on: bool) -> None:
+    (job,) = make_jobs(1)
+    JobAttempt.objects.create(job=job, number=1, lease_token="a", is_counted=not is_counted)
+    JobAttempt.objects.create(job=job, number=2, lease_token="b", is_counted=is_counted)
+    Job.objects.filter(pk=job.pk).update(status=JobStatus.RETRY_WAIT)
+    jobs = Job.objects.filter(pk=job.pk)
+    assert foreground._going_on(jobs, is_paused=False) is goes_on
+    assert not foreground._going_on(jobs, is_paused=True)
 
 
 def entry(*, in_s: float = 0) -> None:

@@ -201,7 +201,7 @@ def test_optimize_replaces_and_undo_puts_back(queue: LiveQueue, has_consumer: bo
         queue.consumer()
         wait_for(lambda: queue.rows("select * from base_heartbeat"), "the consumer's pulse")
     result = queue.instance.run("optimize", str(film), "--preset", "fast", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, result.stderr + result.stdout
     (job,) = json.loads(result.stdout)["jobs"]
     assert (job["state"], job["file"], job["preset"]) == ("completed", str(film), "fast")
     assert job["output_bytes"] == film.stat().st_size < len(before)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from mediaflow.base.heartbeat import has_live_process
@@ -157,19 +157,16 @@ def wait_until_done(
 
 
 def _going_on(jobs: QuerySet[Job], *, is_paused: bool) -> bool:
+    """One statement: between two, a job may go from what the second asks for to what the first did.
+
+    A retry after a failure ends by itself; a wait for a disk may last for ever.
+    """
     running = Q(status=JobStatus.RUNNING, is_paused=False)
     recovers = Q(status=JobStatus.QUEUED, replacement__state__in=OPEN_JOURNAL)
-    if jobs.filter(running | recovers).exists():
-        return True
     if is_paused:
-        return False
-    if jobs.filter(status=JobStatus.QUEUED, is_paused=False).exists():
-        return True
-    waiting = jobs.filter(status=JobStatus.RETRY_WAIT)
-    return any(_is_counted_retry(pk) for pk in waiting.values_list("pk", flat=True))
-
-
-def _is_counted_retry(job_id: int) -> bool:
-    """A retry after a failure ends by itself; a wait for a disk may last for ever."""
-    last = JobAttempt.objects.filter(job_id=job_id).order_by("-id").first()
-    return last is not None and last.is_counted
+        return jobs.filter(running | recovers).exists()
+    last = JobAttempt.objects.filter(job_id=OuterRef("pk")).order_by("-id")
+    jobs = jobs.alias(is_counted=Subquery(last.values("is_counted")[:1]))
+    queued = Q(status=JobStatus.QUEUED, is_paused=False)
+    retries = Q(status=JobStatus.RETRY_WAIT, is_counted=True)
+    return jobs.filter(running | recovers | queued | retries).exists()

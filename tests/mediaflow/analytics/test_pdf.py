@@ -176,8 +176,9 @@ def test_where_numbers_are_far_apart_more_are_drawn_until_there_are_enough(
     most_ids: int, expected: int, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Films that were removed leave gaps: most drawn numbers find nothing."""
-    for n in range(1, 5):
-        make_file(library, f"Film {n}", pk=10_000 + 2_000 * n)
+    MediaFile.objects.all().delete()
+    for pk in (1, 12_000, 14_000, 16_000, 18_000):
+        make_file(library, f"Film {pk}", pk=pk)
     monkeypatch.setattr(report_module, "SAMPLED_FILMS", 3)
     monkeypatch.setattr(report_module, "SAMPLE_IDS", most_ids)
     drawn = report_module._sample(6, library.pk)

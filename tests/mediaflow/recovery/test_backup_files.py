@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mediaflow.accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture
@@ -34,8 +34,6 @@ def data_dir(
     tmp_path: Path, migrated_data_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A data directory with a database in a file, which is what is backed up."""
-    if connection.vendor != "sqlite":
-        pytest.skip("the file of SQLite")
     database = tmp_path / "mediaflow.sqlite3"
     shutil.copyfile(migrated_data_dir / "mediaflow.sqlite3", database)
     monkeypatch.setitem(connection.settings_dict, "NAME", str(database))
