@@ -30,7 +30,7 @@ PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
 # At once, and later: mostly one window is enough, so statements stay as many.
 WALK_ROWS: Final = 2_000
-WALK_MOST_ROWS: Final = 8_000
+WALK_MOST_ROWS: Final = 4_000
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
 WALK_KEYS_PER_READ: Final = 40_000  # over all merged streams
