@@ -45,7 +45,7 @@ from transcode.outcomes import (
 from transcode.queue import disk_space, job_queue
 from transcode.replacing.snapshot import take_source_snapshot
 from transcode.running import runner
-from transcode.running.attempt_log import MAX_BYTES, AttemptLog
+from transcode.running.attempt_log import AttemptLog
 from transcode.running.context import PhaseProgress, RunContext
 from transcode.running.control import RunControl
 from transcode.running.runner import Runner
@@ -580,55 +580,6 @@ def test_work_folders_of_ended_jobs_are_swept_and_nothing_else(
         "not ours",
     }
     remove_work_folder(ended.uuid)  # gone already
-
-
-def test_a_link_in_the_work_directory_is_not_followed(
-    library: Library, settings: Any, tmp_path: Path
-) -> None:
-    settings.WORK_DIR = tmp_path / "work"
-    job = make_job(make_file(library), "failed")
-    (tmp_path / "work" / "jobs").mkdir(parents=True)
-    (tmp_path / "work" / "jobs" / str(job.uuid)).symlink_to(library.root)
-    sweep_work_folders()
-    assert (Path(library.root) / "a.mkv").exists()
-
-
-def test_a_work_folder_that_cannot_be_made_is_waited_for(settings: Any, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    settings.WORK_DIR = tmp_path / "file"
-    import uuid
-
-    with pytest.raises(JobWaits, match="MEDIAFLOW_WORK_DIR"):
-        make_work_folder(uuid.uuid4())
-    assert sweep_work_folders() == 0
-
-
-def test_the_log_of_an_attempt_is_bounded_and_its_loss_costs_nothing(
-    settings: Any, tmp_path: Path
-) -> None:
-    settings.DATA_DIR = tmp_path
-    log = AttemptLog("a.log")
-    log("two\nlines \udcff")
-    for _ in range(12):
-        log("x" * (MAX_BYTES // 10))
-    log.close()
-    log("after the end")
-    text = log.path.read_text()
-    assert [line[20:] for line in text.splitlines()[:2]] == ["two", "lines \\udcff"]
-    assert text.count("the log ends here") == 1
-    assert len(text) < MAX_BYTES + 1000
-    (tmp_path / "logs" / "jobs" / "b.log").mkdir()
-    AttemptLog("b.log")("lost")
-
-
-def test_a_log_on_a_full_disk_costs_the_log_and_not_the_job(settings: Any, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
-    (tmp_path / "logs" / "jobs").mkdir(parents=True)
-    (tmp_path / "logs" / "jobs" / "a.log").symlink_to("/dev/full")
-    log = AttemptLog("a.log")
-    log("lost")
-    log("lost, too")
-    log.close()
 
 
 def target(job: Job, mode: str) -> bytes:
