@@ -301,13 +301,11 @@ def test_an_operation_that_somebody_was_faster_to_claim_leads_to_the_next(
 ) -> None:
     first = ops.start_operation(kind="test", title="1")
     second = ops.start_operation(kind="test", title="2")
-    tokens = iter(["mine", "mine"])
 
     def somebody_is_faster() -> str:
-        if (token := next(tokens)) and Operation.objects.filter(lease_token="theirs").count() == 0:
-            rows = Operation.objects.filter(pk=first.pk)
-            rows.update(status="running", lease_token="theirs")
-        return token
+        rows = Operation.objects.filter(pk=first.pk, status="queued")
+        rows.update(status="running", lease_token="theirs")
+        return "mine"
 
     with patch.object(ops, "new_token", somebody_is_faster):
         claimed = ops.claim_operation("me")
