@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 def operation(request: HtmxHttpRequest, operation_id: int) -> HttpResponse:
     row = get_object_or_404(Operation, pk=operation_id)
     context = {"operation": operation_context(row, may_cancel=request.user.is_operator)}
-    if request.htmx:
-        return render(request, "components/_operation.html", context)
-    return render(request, "mediaflow/operation.html", context)
+    if not request.htmx:
+        return render(request, "mediaflow/operation.html", context)
+    response = render(request, "components/_operation.html", context)
+    if not row.is_active and request.htmx.trigger == f"operation-{row.pk}":  # it ended meanwhile
+        response.headers["HX-Trigger-After-Settle"] = "mf:operation-ended"
+    return response
 
 
 @operator_required

@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from mediaflow.base.models import OperationStatus
+from mediaflow.base.ids import read_id
+from mediaflow.base.models import Operation, OperationStatus
 
 if TYPE_CHECKING:
-    from mediaflow.base.models import Operation
+    from mediaflow.base.htmx import HtmxHttpRequest
+
+
+def shown_operation(request: HtmxHttpRequest) -> dict[str, Any] | None:
+    """The operation that the address names (`?operation=`), for a page that tells how far it is."""
+    row = Operation.objects.filter(pk=read_id(request.GET.get("operation", "")) or 0).first()
+    return operation_context(row, may_cancel=request.user.is_operator) if row else None
 
 
 def operation_context(operation: Operation, *, may_cancel: bool) -> dict[str, Any]:

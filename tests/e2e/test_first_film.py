@@ -178,6 +178,8 @@ def test_a_film_is_found_encoded_proven_swapped_in_and_put_back(
         page.locator("#dialog .btn-danger, #dialog .btn-primary").first.click()
         page.get_by_text("put back", exact=False).first.wait_for(timeout=WAIT_MS)
         wait_for_bytes(page, original, before)
+        page.locator("main").get_by_text("Undone").first.wait_for()  # by itself, without a reload
+        assert page.locator("main a", has_text="Undo").count() == 0
 
 
 def wait_until(page: Page, selector: str) -> None:

@@ -43,7 +43,7 @@ def phase_word(phase: str) -> str:
 def rounded_eta_s(eta_s: float) -> float:
     """As coarse as it is long: 3 h 40, 29 min, 85 s."""
     step_s = 300 if eta_s >= 7_200 else 60 if eta_s >= 300 else 5
-    return round(eta_s / step_s) * step_s
+    return max(1, round(eta_s / step_s)) * step_s  # never "0 s": it has not ended
 
 
 @dataclass(frozen=True, slots=True)

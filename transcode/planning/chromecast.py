@@ -19,6 +19,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from library.listing.labels import audio_codec_label, container_label, video_codec_label
 from library.media_info import HdrKind
 from transcode.outcomes import JobSkipped
 from transcode.planning.audio_choice import main_track
@@ -85,7 +86,7 @@ def judge_for_chromecast(info: MediaInfo, target: str = "mp4") -> ChromecastVerd
     audio = tuple(_audio_problems(main_track(info.audio), sounds)) if info.audio else ()
     container: tuple[str, ...] = ()
     if info.container not in _PLAYS:
-        title = _TITLES.get(info.container, info.container.upper())
+        title = _TITLES.get(info.container) or container_label(info.container)
         container = (f"{title} files do not play.",)
     if video or audio:
         return ChromecastVerdict(Verdict.CONVERT, container, video, audio)
@@ -94,7 +95,7 @@ def judge_for_chromecast(info: MediaInfo, target: str = "mp4") -> ChromecastVerd
 
 def _video_problems(film: VideoStream, wanted: str) -> list[str]:
     if film.codec != wanted:
-        return [f"{film.codec.upper()} video does not play{_where(film.codec)}."]
+        return [f"{video_codec_label(film.codec)} video does not play{_where(film.codec)}."]
     problems = []
     if film.codec == "h264":
         problems += _h264_problems(film)
@@ -149,11 +150,12 @@ def _rate(film: VideoStream) -> Fraction | None:
 def _audio_problems(track: AudioStream, wanted: frozenset[str]) -> list[str]:
     codec = track.codec
     if codec in ("ac3", "eac3"):
-        return [f"{codec.upper()} sound plays only where the television takes it."]
+        return [f"{audio_codec_label(codec)} sound plays only where the television takes it."]
     if codec not in wanted:
-        return [f"{codec.upper() or 'Unknown'} sound does not play there."]
+        return [f"{audio_codec_label(codec) or 'Unknown'} sound does not play there."]
     if track.channels > _STEREO:
-        return [f"{codec.upper()} with {track.channels} channels plays only on some televisions."]
+        name = audio_codec_label(codec)
+        return [f"{name} with {track.channels} channels plays only on some televisions."]
     if codec == "aac" and track.profile not in _AAC_PROFILES:
         return [f"The AAC profile {track.profile} does not play."]
     if track.sample_rate_hz > _MAX_SAMPLE_RATE_HZ:

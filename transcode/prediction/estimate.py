@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from library.listing.labels import video_codec_label
 from library.media_info import resolution_class
 from transcode.prediction.usual import (
     COMPLEXITY_EXPONENT,
@@ -223,7 +224,7 @@ def _audio_bytes(film: FilmFacts, spec: PresetSpec) -> tuple[float, float]:
 
 
 def _basis_text(film: FilmFacts, rule: VideoRule) -> str:
-    source = film.video_codec.upper() or "this codec"
+    source = video_codec_label(film.video_codec) or "this codec"
     return (
         f"Rule of thumb for {source} films of this size and bit rate with {rule.encoder} at"
         f" {quality_words(rule)}; single films differ much."

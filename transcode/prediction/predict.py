@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from library.listing.labels import video_codec_label
 from transcode.prediction.estimate import (
     bytes_of_sound,
     estimate_size,
@@ -113,7 +114,7 @@ def _by_lesson(
 
 def lesson_text(lesson: Lesson, film: FilmFacts, rule: VideoRule, key: PredictionKey) -> str:
     """ "Learned from 14 films like this one: …"; coarser groups say what they leave out."""
-    codec = film.video_codec.upper()
+    codec = video_codec_label(film.video_codec)
     at_size = f" at {key.resolution_class}p" if key.resolution_class else ""
     films = "films"
     if lesson.depth == 4:

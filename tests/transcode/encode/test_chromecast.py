@@ -92,7 +92,7 @@ def test_a_picture_that_does_not_play_is_converted_and_the_sound_copied(
         ({"codec": "ac3", "channels": 6, "channel_layout": "5.1(side)"}, "television"),
         ({"codec": "eac3"}, "television"),
         ({"channels": 6, "channel_layout": "5.1"}, "6 channels"),
-        ({"codec": "opus"}, "OPUS sound does not play"),
+        ({"codec": "opus"}, "Opus sound does not play"),
         ({"codec": "flac", "is_lossless": True}, "FLAC sound does not play"),
         ({"codec": "dts", "channels": 6, "channel_layout": "5.1"}, "DTS sound does not play"),
     ],

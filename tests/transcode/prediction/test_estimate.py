@@ -17,7 +17,7 @@ def test_a_usual_h264_film_becomes_about_half_as_large_in_hevc() -> None:
     assert 0.3 * 4 * GB < estimate.bytes < 0.65 * 4 * GB
     assert estimate.low < estimate.bytes < estimate.high
     assert estimate.basis == "rule"
-    assert "H264" in estimate.text
+    assert "H.264" in estimate.text
 
 
 def test_better_quality_and_older_codecs_cost_more() -> None:

@@ -59,7 +59,7 @@ def test_finished_jobs_come_before_the_rule_of_thumb(db: None) -> None:
     assert 0.6 * rule.bytes < estimate.bytes < 0.8 * rule.bytes
     assert rule.low / rule.bytes < estimate.low / estimate.bytes
     assert estimate.learned_jobs == 14
-    assert "Learned from 14 films like this one: H264 at 1080p" in estimate.text
+    assert "Learned from 14 films like this one: H.264 at 1080p" in estimate.text
     assert "x265 at CRF 22" in estimate.text
 
 

@@ -144,7 +144,7 @@ def test_every_preset_says_what_it_would_make_of_the_film(page: Client, file: Me
     assert 'id="estimate"' in text
     for name in ("Balanced", "Storage saver", "Remux"):
         assert name in text
-    assert "Rule of thumb for H264 films" in text
+    assert "Rule of thumb for H.264 films" in text
     assert URL in text
 
 

@@ -34,7 +34,7 @@ def test_every_phase_has_a_word_and_an_unknown_one_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("eta_s", "shown"), [(7.2, 5), (299, 300), (1_741, 1_740), (13_210, 13_200)]
+    ("eta_s", "shown"), [(1.2, 5), (7.2, 5), (299, 300), (1_741, 1_740), (13_210, 13_200)]
 )
 def test_a_long_time_is_told_coarsely(eta_s: float, shown: float) -> None:
     assert rounded_eta_s(eta_s) == shown

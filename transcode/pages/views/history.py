@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mediaflow.base.access import admin_required, operator_required
 from mediaflow.base.htmx import ask, render_page
-from mediaflow.base.ids import read_id
+from mediaflow.base.operation_fragment import shown_operation
 from mediaflow.base.settings_store import get_setting
 from mediaflow.templatetags._text import size
 from transcode import services
@@ -46,7 +46,7 @@ def history(request: HtmxHttpRequest) -> HttpResponse:
         "retention_days": get_setting("trash_retention_days"),
         "query": query,
         "is_filtered": bool(query),
-        "operation_id": read_id(request.GET.get("operation", "")),
+        "operation": shown_operation(request),
     }
     return render_page(request, "transcode/history.html", "history-list", context)
 

@@ -8,7 +8,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from mediaflow.base.ids import read_id
+from mediaflow.base.operation_fragment import shown_operation
 from transcode.models import JobAttempt, JobStatus
 from transcode.pages.access import get_job
 from transcode.pages.causes import cause_of
@@ -56,7 +56,7 @@ def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
         "has_place": job.status in {JobStatus.QUEUED, JobStatus.RETRY_WAIT},
         "can_go_on": job.status in {JobStatus.HELD, JobStatus.RETRY_WAIT},
         "is_over": job.status in TERMINAL,
-        "operation_id": read_id(request.GET.get("operation", "")),
+        "operation": shown_operation(request),
         "last_attempt": page.attempts[-1] if page.attempts else None,
     }
     return render(request, "transcode/job_detail.html", context)

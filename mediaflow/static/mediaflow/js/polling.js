@@ -62,6 +62,7 @@
 
   // A poll that meets an expired session gets the login page: go there instead of swapping it in.
   document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.requestConfig.headers["HX-Boosted"]) return;
     if (/^\s*<!doctype html/i.test(event.detail.serverResponse || "") && event.detail.target !== document.body) {
       event.detail.shouldSwap = false;
       if (event.detail.xhr.status < 400) window.location.reload();
@@ -77,6 +78,14 @@
     }
     // Whatever someone just did, the live parts show it now rather than at their next beat.
     if (requestConfig.verb !== "get" && xhr.status < 300) window.setTimeout(refreshAll, 150);
+  });
+
+  // What a long operation has changed shows as soon as it ends: the page around it is asked anew.
+  document.addEventListener("mf:operation-ended", () => {
+    if (document.querySelector(".is-sorting")) return;
+    htmx.ajax("GET", window.location.href, {
+      target: ".col", select: ".col", swap: "morph:outerHTML", headers: { "HX-Boosted": "true" },
+    });
   });
 
   document.addEventListener("visibilitychange", () => {
