@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 
+from mediaflow.base.form_words import PlainWords
 from mediaflow.base.hours import split_hours
 from transcode.encoders.hardware import NOT_TRIED
 from transcode.pages.preset_groups import group_fields
@@ -126,7 +127,7 @@ def _languages(label: str) -> forms.CharField:
     )
 
 
-class PresetForm(forms.Form):
+class PresetForm(PlainWords, forms.Form):
     """Names are those of the spec with `__` for the dot. `spec` is there after validation."""
 
     name = forms.CharField(label="Name", max_length=80)
@@ -270,7 +271,7 @@ class PresetForm(forms.Form):
         values: dict[str, Any] = super().clean() or {}
         if values.get("quality_by"):
             self._keep_what_counts(values)
-        if self.errors:
+        if self.errors.keys() - NOT_OF_THE_SPEC:
             return values
         try:
             self.spec = PresetSpec.from_json(to_spec_json(values))

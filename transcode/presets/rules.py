@@ -27,7 +27,10 @@ H264_PROFILES = ("baseline", "main", "high")
 
 
 class PresetProblem(ValueError):
-    """One field of a preset is wrong. `field_name` is dotted; the text says what is allowed."""
+    """One field of a preset is wrong. `field_name` is dotted.
+
+    `text` goes on after the name ("video.crf", "It"): what is wrong, and what is allowed.
+    """
 
     def __init__(self, field_name: str, text: str) -> None:
         super().__init__(f"{field_name}: {text}")

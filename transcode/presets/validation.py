@@ -133,7 +133,7 @@ def _validate_subtitle_format(spec: PresetSpec, container: containers.Container)
         )
         raise PresetProblem(
             "subtitles.convert_to",
-            f"is {wanted}, which {container.title} does not take: {allowed}.",
+            f"is {wanted}, which {container.title} does not take; choose one of {allowed}.",
         )
 
 
@@ -174,11 +174,11 @@ def _validate_container(spec: PresetSpec) -> None:
     encoder = ENCODERS.get(spec.video.encoder)
     if encoder is not None and not container.takes(StreamKind.VIDEO, encoder.codec):
         why = container.why_not(StreamKind.VIDEO, encoder.codec)
-        raise PresetProblem("container", f"{why}; choose mkv.")
+        raise PresetProblem("container", f"does not fit: {why}; choose mkv.")
     codec = spec.audio.codec
     if codec != "copy" and not container.takes(StreamKind.AUDIO, codec):
         why = container.why_not(StreamKind.AUDIO, codec)
-        raise PresetProblem("audio.codec", f"{why}; choose another codec or mkv.")
+        raise PresetProblem("audio.codec", f"does not fit: {why}; choose another codec or mkv.")
     _validate_subtitle_format(spec, container)
     if container.name == "webm" and codec == "copy":
         raise PresetProblem("audio.codec", "must be opus in WebM: most films' sound is not.")
@@ -192,7 +192,7 @@ def _validate_video(video: VideoRule) -> None:
         return
     _validate_h264(video)
     if video.hdr == "hdr10" and (video.bit_depth == 8 or not ENCODERS[video.encoder].carries_hdr):
-        raise PresetProblem("video.hdr", "hdr10 needs x265 or SVT-AV1 and 10 bits.")
+        raise PresetProblem("video.hdr", "is hdr10, which needs x265 or SVT-AV1 and 10 bits.")
     if video.hardware != "never" and ENCODERS[video.encoder].is_hardware:
         raise PresetProblem("video.hardware", "is for software encoders; this one is hardware.")
     if video.extra_options:
@@ -222,7 +222,7 @@ def _validate_quality(video: VideoRule) -> None:
             raise PresetProblem(f"video.{given[0]}", "has no meaning when the video is copied.")
         return
     if len(given) != 1:
-        raise PresetProblem("video.crf", "give exactly one of CRF, bit rate or target VMAF.")
+        raise PresetProblem("video.crf", "must stand alone: give exactly one of CRF, bit rate or target VMAF.")
     encoder = ENCODERS[video.encoder]
     if video.crf is not None:
         low, high = encoder.quality_range

@@ -119,6 +119,30 @@ def test_a_problem_stands_at_its_field_and_nothing_is_saved(
 
 
 @pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"name": ""}, {"name": "Fill this in."}),
+        ({"video__crf": "99"}, {"video__crf": "It is 99.0; it must be from 1 to 51."}),
+        ({"container": "webm"},
+         {"container": "It does not fit: WebM cannot hold hevc video; choose mkv."}),
+        ({"quality_by": None, "video__bit_rate_kbps": "900"},
+         {"video__crf": "It must stand alone: give exactly one of CRF, bit rate or target VMAF."}),
+        ({"video__hdr": "hdr10", "video__bit_depth": "8"},
+         {"video__hdr": "It is hdr10, which needs x265 or SVT-AV1 and 10 bits."}),
+        ({"name": "", "hours": "at night"},
+         {"name": "Fill this in.",
+          "hours": "It cannot be read: 'at night' is no time window; write it like"
+          ' "22:00-06:00" or "mon-fri 22:00-06:00".'}),
+    ],
+)  # fmt: skip
+def test_each_problem_is_a_sentence_and_a_wrong_name_hides_none(
+    admin: Client, changes: dict[str, Any], expected: dict[str, str]
+) -> None:
+    form = admin.post(url("preset_new"), posted(**changes)).context["form"]
+    assert {name: " ".join(texts) for name, texts in form.errors.items()} == expected
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [({}, ""), ({"name": "Balanced"}, "name"), ({"video__crf": "99"}, "video__crf")],
 )
