@@ -222,7 +222,9 @@ def _validate_quality(video: VideoRule) -> None:
             raise PresetProblem(f"video.{given[0]}", "has no meaning when the video is copied.")
         return
     if len(given) != 1:
-        raise PresetProblem("video.crf", "must stand alone: give exactly one of CRF, bit rate or target VMAF.")
+        raise PresetProblem(
+            "video.crf", "must stand alone: give exactly one of CRF, bit rate or target VMAF."
+        )
     encoder = ENCODERS[video.encoder]
     if video.crf is not None:
         low, high = encoder.quality_range
