@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Q
 from django.utils import timezone
 
 from library.listing import keys as list_keys
@@ -24,13 +23,15 @@ from mediaflow.base.ids import read_id
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from django.db.models import Q
+
     from library.listing.file_query import FileQuery
 
 PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
-# At once, and later: mostly one window is enough, so statements stay as many.
-WALK_ROWS: Final = 2_000
-WALK_MOST_ROWS: Final = 4_000
+# So many that one window fills a page also where a filter and the order go against each other: the
+# number of statements does not depend on the size of the library.
+WALK_ROWS: Final = 6_000
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
 WALK_KEYS_PER_READ: Final = 40_000  # over all merged streams
@@ -179,7 +180,7 @@ def _find(
         return _find_among(plan.ids, query, sort, after, is_up=is_up, want=want)
     if plan.is_exact:
         keys = read_keys(plan.source, after, is_up=is_up, limit=want)
-        return _Found(_load(keys, Q()))
+        return _Found(_load(keys))
     if plan.checks:
         return _walk_checked(plan, after, is_up=is_up, want=want)
     return _walk(plan, query.condition(), after, is_up=is_up, want=want)
@@ -208,7 +209,7 @@ def _find_among(
             for k in keys
             if ((k.value, k.file_id) > here if is_up else (k.value, k.file_id) < here)
         ]
-    return _Found(_load(keys[:want], Q()), count=count)
+    return _Found(_load(keys[:want]), count=count)
 
 
 def _matching(ids: Sequence[int], query: FileQuery, column: str) -> Iterable[tuple[int, Any]]:
@@ -218,19 +219,17 @@ def _matching(ids: Sequence[int], query: FileQuery, column: str) -> Iterable[tup
 def _walk(plan: Plan, condition: Q, after: Key | None, *, is_up: bool, want: int) -> _Found:
     """Check window by window in order until the page is full; only its own rows are loaded."""
     deadline = time.monotonic() + WALK_BUDGET_S
-    most = max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want)
-    window = min(WALK_ROWS, most)
+    window = min(WALK_ROWS, max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want))
     keys: list[Key] = []
     while True:
         read = read_keys(plan.source, after, is_up=is_up, limit=window)
         fit = _fitting(read, condition)
         keys += [key for key in read if key.file_id in fit]
         if len(read) < window or len(keys) >= want:
-            return _Found(_load(keys[:want], condition))
+            return _Found(_load(keys[:want]))
         after = read[-1]
         if time.monotonic() > deadline:
-            return _Found(_load(keys, condition), is_cut=True, stopped_at=after)
-        window = min(window * 4, WALK_MOST_ROWS, most)
+            return _Found(_load(keys), is_cut=True, stopped_at=after)
 
 
 def _fitting(keys: Sequence[Key], condition: Q) -> set[int]:
@@ -254,15 +253,15 @@ def _walk_checked(plan: Plan, after: Key | None, *, is_up: bool, want: int) -> _
         keys += stretch.keys
         after = stretch.last
         if after is None or len(keys) >= want:
-            return _Found(_load(keys, Q()))
+            return _Found(_load(keys))
         if time.monotonic() > deadline:
-            return _Found(_load(keys, Q()), is_cut=True, stopped_at=after)
+            return _Found(_load(keys), is_cut=True, stopped_at=after)
 
 
-def _load(keys: Sequence[Key], condition: Q) -> list[MediaFile]:
-    """The rows of these keys that meet a condition, in the order of the keys."""
+def _load(keys: Sequence[Key]) -> list[MediaFile]:
+    """The rows of these keys, in their order."""
     ids = [key.file_id for key in keys]
-    found = MediaFile.objects.filter(condition, pk__in=ids).defer(*UNREAD_FIELDS).in_bulk()
+    found = MediaFile.objects.filter(pk__in=ids).defer(*UNREAD_FIELDS).in_bulk()
     return [found[pk] for pk in ids if pk in found]
 
 

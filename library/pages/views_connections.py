@@ -94,12 +94,12 @@ def arr_remove(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
     server = get_object_or_404(ArrServer, pk=server_id)
     if request.method == "POST":
         remove_server(server, actor=request.user)
-        messages.success(request, f"{server.name} is removed; it is told nothing any more.")
+        messages.success(request, f"{server.name} is removed; it hears of no new files any more.")
         return redirect("library:connection_list")
     return ask_first(
         request,
         title=f"Remove {server.name}?",
-        text="It is told nothing any more. Its own films and settings are not touched.",
+        text="It hears of no new files any more. Its own films and settings are not touched.",
         verb="Remove",
         action=reverse("library:arr_remove", args=[server.pk]),
         cancel_url=reverse("library:connection_list"),

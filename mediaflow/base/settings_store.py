@@ -72,7 +72,7 @@ _ALL: Final = (
         "queue",
         choices=(
             ("finish", "Finish them"),
-            ("pause", "Pause them; they keep their memory"),
+            ("pause", "Pause them; they still take memory"),
             ("hand_back", "Stop them and keep their chunks"),
         ),
     ),

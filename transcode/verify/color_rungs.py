@@ -37,7 +37,7 @@ def check_color(evidence: Evidence) -> RungResult:
         return COLOR.failed("no video stream", _LIMIT, "The output has no picture to look at.")
     expected, size = _expectation(evidence)
     if expected is None:
-        text = "There is no description of the source's picture that a copy could be held against."
+        text = "Nothing is known of the source's picture, so the copy cannot be compared with it."
         return COLOR.failed("source not described", _LIMIT, text)
     problem = next(_problems(expected, video, size), "") or _caption_problem(evidence, video)
     problem = problem or _hdr10_plus_problem(evidence)

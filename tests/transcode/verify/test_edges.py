@@ -323,7 +323,7 @@ def test_a_copy_of_which_nobody_knows_what_it_should_say_is_not_believed(
     copied_picture(evidence)
     info = replace(evidence.before, video=())
     evidence.prepared = replace(evidence.prepared, info=info)
-    assert "no description of the source's picture" in check_color(evidence).text
+    assert "Nothing is known of the source's picture" in check_color(evidence).text
     assert check_color(evidence).is_failed
 
 
