@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 LOOKED_AT = 2_000  # the largest films hold most of what can be saved; more would cost a slow page
 FIRST_QUEUED = 10
 SHOWN = 5
-# Of so many that save most, some wait or are encoded already.
-LOOKED_AT = 500
+BEST_LOOKED_AT = 500  # of so many that save most, some wait or are encoded already
+DEFAULT_PRESET = "balanced"
 CACHE_S = 60
 OLD_CODECS = frozenset(
     {"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4v3", "vc1", "wmv1", "wmv2", "wmv3"}
@@ -73,7 +73,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Potential:
-    """`is_whole` False: only the LOOKED_AT largest films were estimated."""
+    """`preset`: what the first are queued with; their savings are those of it.
+
+    `is_whole` False: only the LOOKED_AT largest films were estimated.
+    """
 
     total: SavingsEstimate
     reasons: tuple[Reason, ...]
@@ -82,6 +85,7 @@ class Potential:
     first_total: SavingsEstimate
     is_whole: bool
     is_analysed: bool = False
+    preset: str = DEFAULT_PRESET
 
 
 def read_potential() -> Potential | None:
@@ -124,26 +128,29 @@ def _from_analysis() -> Potential | None:
         first_total=first_total or whole,
         is_whole=True,
         is_analysed=True,
+        preset=KINDS[best[0].kind].preset if best else DEFAULT_PRESET,
     )
 
 
 def _best_films() -> list[Recommendation]:
-    """What saves most among the kinds that can be queued, each film once.
+    """What saves most with one preset, each film once.
 
     First by an index alone; then the films of these are looked at.
     """
     kinds = [slug for slug, kind in KINDS.items() if kind.can_queue and not kind.is_group]
     rows = Recommendation.objects.filter(state=RecommendationState.OPEN, kind__in=kinds)
-    first = rows.order_by("-savings_bytes", "-pk").values("pk")[:LOOKED_AT]
-    ready = with_films(Recommendation.objects.filter(pk__in=first)).filter(
+    first = rows.order_by("-savings_bytes", "-pk").values("pk")[:BEST_LOOKED_AT]
+    ready = with_films(Recommendation.objects.filter(pk__in=first, savings_bytes__gt=0)).filter(
         file__state=FileState.NEW, file__availability=Availability.PRESENT
     )
-    found: dict[int, Recommendation] = {}
+    by_preset: dict[str, dict[int, Recommendation]] = {}
     # A film has at most a handful of them, one after the other.
     for row in ready.order_by("-savings_bytes", "-pk")[: 4 * FIRST_QUEUED]:
-        if row.file_id is not None:
-            found.setdefault(row.file_id, row)
-    return list(found.values())[:FIRST_QUEUED]
+        films = by_preset.setdefault(KINDS[row.kind].preset, {})
+        if row.file_id is not None and len(films) < FIRST_QUEUED:
+            films.setdefault(row.file_id, row)
+    found = [list(films.values()) for films in by_preset.values()]
+    return max(found, key=lambda rows: sum(row.savings_bytes for row in rows), default=[])
 
 
 def _saving(row: Recommendation) -> SavingsEstimate:

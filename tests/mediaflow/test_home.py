@@ -8,8 +8,11 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from library.models import FileState, Library, MediaFile
+from library.analysis import sums
+from library.models import AnalysisRun, FileState, Library, MediaFile
 from mediaflow.base.models import Operation
+from tests.library.analysis.recommendation_rows import GB, make_recommendation
+from tests.library.file_rows import make_file
 from transcode.models import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -71,6 +74,40 @@ def test_says_what_can_be_saved_why_and_offers_the_first_ten(
     assert "8 films in H.264" in page
     assert "Queue the first 10" in page
     assert page.count('name="ids"') == 10
+
+
+@pytest.mark.parametrize(
+    ("best", "preset", "films"),
+    [("codec", "balanced", ["A", "B"]), ("storage", "storage-saver", ["A", "E"])],
+)
+def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
+    client_for: Callable[[User], Client], operator: User, library: Library,
+    best: str, preset: str, films: list[str],
+) -> None:  # fmt: skip
+    """What saves nothing is not among them, and nothing is queued with another preset than said."""
+    for title, kind, saves in (
+        ("A", best, 9), ("B", "codec", 5), ("C", "container", 0), ("D", "container", 2),
+        ("E", "storage", 4), ("F", "chromecast", 0),
+    ):  # fmt: skip
+        make_recommendation(make_file(library, title), kind, saves * GB)
+    sums.recount()
+    AnalysisRun.objects.create(finished_at=timezone.now(), item_count=6)
+    answer = client_for(operator).get("/")
+    potential = answer.context["home"].potential
+    assert [film.title for film in potential.shown] == films
+    assert f'name="preset" value="{preset}"' in answer.text
+    assert answer.text.count('name="ids"') == len(films)
+
+
+def test_where_all_that_saves_is_queued_already_nothing_is_offered(
+    client_for: Callable[[User], Client], operator: User, library: Library
+) -> None:
+    make_recommendation(make_file(library, "A", state=FileState.QUEUED), "codec", GB)
+    sums.recount()
+    AnalysisRun.objects.create(finished_at=timezone.now(), item_count=1)
+    page = client_for(operator).get("/").text
+    assert "You can save about" in page
+    assert 'name="ids"' not in page
 
 
 def test_a_viewer_sees_the_figure_but_no_button_to_queue(
