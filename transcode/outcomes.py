@@ -50,3 +50,9 @@ class JobHandedBack(JobOutcome):
 
 class LeaseLost(JobOutcome):
     """Somebody else holds the job now: stop everything, write nothing."""
+
+
+def internal_error(error: Exception) -> JobFailed:
+    """What nobody foresaw: tried again, and counted, so that it ends some day."""
+    reason = f"Internal error ({type(error).__name__}: {error}); see the log."
+    return JobFailed("internal_error", reason, is_retryable=True)

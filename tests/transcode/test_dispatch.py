@@ -257,22 +257,60 @@ def test_a_database_that_is_away_is_waited_for(
 ) -> None:
     dispatcher = Dispatcher()
     with (
-        patch.object(dispatcher, "step", side_effect=OperationalError("gone")),
+        patch.object(dispatcher, "_bury", side_effect=OperationalError("gone")),
+        patch.object(dispatcher, "_start_jobs") as start_jobs,
         patch("transcode.queue.dispatch.connection.close"),
         patch("transcode.queue.dispatch.close_old_connections"),
     ):
-        dispatcher._step_safely()
+        dispatcher.step()
     assert "the database is not there" in caplog.text
+    assert not start_jobs.called
 
 
 def test_a_program_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     dispatcher = Dispatcher()
-    with (
-        patch.object(dispatcher, "step", side_effect=OSError("no more processes")),
-        patch("transcode.queue.dispatch.close_old_connections"),
-    ):
-        dispatcher._step_safely()
+    with patch.object(dispatcher, "_start_jobs", side_effect=OSError("no more processes")):
+        dispatcher.step()
     assert "trying again" in caplog.text
+
+
+def test_a_fault_in_one_part_is_logged_and_holds_up_no_other(
+    starts: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    (job,) = make_jobs(1)
+    dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
+    no_thread = RuntimeError("can't start new thread")
+    with (
+        patch.object(dispatcher._sweeper, "sweep", side_effect=ZeroDivisionError("a room's bug")),
+        patch.object(dispatcher, "_start_periodic", side_effect=no_thread),
+    ):
+        dispatcher.step()
+    assert jobs_started(starts) == [job.pk]
+    assert "a room's bug" in caplog.text
+    assert "can't start new thread" in caplog.text
+
+
+def test_the_loop_outlives_a_fault_and_no_bell_makes_it_hurry(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher, pauses = Dispatcher(), list[float]()
+    rounds = Mock(side_effect=RuntimeError("a bug"))
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        dispatcher.wake()
+        if len(pauses) == 3:
+            dispatcher._stopping.set()
+
+    monkeypatch.setattr(dispatcher._stopping, "wait", pause)
+    with (
+        patch.object(dispatcher, "_bury", rounds),
+        patch.object(dispatcher, "_say_goodbye"),
+        patch("transcode.queue.dispatch.connection.close"),
+    ):
+        dispatcher.run()
+    assert pauses == [dispatch.FAULT_PAUSE_S] * 3
+    assert rounds.call_count == 3
 
 
 def test_a_child_that_could_not_be_started_leaves_no_pipe_open() -> None:

@@ -8,10 +8,10 @@ from collections import namedtuple
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -399,6 +399,40 @@ def test_a_job_begun_by_hand_outside_its_hours_is_left_alone(
     control.follow_pause()
     control.tick()
     control.checkpoint()
+
+
+def test_a_fault_beside_the_phases_ends_the_attempt_while_it_goes_on_beating(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("transcode.running.control.TICK_S", 0.01)
+    rounds = Semaphore(0)
+
+    def tick() -> None:
+        rounds.release()
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(control, "tick", tick)
+    control.start()
+    for _ in range(3):
+        assert rounds.acquire(timeout=20)
+    with pytest.raises(JobFailed, match="ZeroDivisionError: a bug") as raised:
+        control.checkpoint()
+    assert raised.value.is_retryable  # and counted
+    control.stop()
+    assert caplog.text.count("a fault beside its phases") == 1
+
+
+@pytest.mark.parametrize("was_paused", [False, True])
+def test_a_fault_beside_the_phases_ends_a_pause(
+    control: RunControl, monkeypatch: pytest.MonkeyPatch, was_paused: bool
+) -> None:
+    control.follow_pause()
+    Job.objects.update(is_paused=was_paused)
+    control.tick()
+    monkeypatch.setattr(control, "_read_orders", Mock(side_effect=KeyError("hours")))
+    control._tick_safely()
+    with pytest.raises(JobFailed, match="internal_error"):
+        control.checkpoint()
 
 
 def test_a_shutdown_hands_back(control: RunControl) -> None:

@@ -46,14 +46,18 @@ class OutboxWorker:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._bell.clear()
+            pause = self._bell
             try:
                 close_old_connections()
                 work_on_due(self._stopping.is_set)
             except (DatabaseError, InterfaceError):
                 log.warning("the outbox waits for the database", exc_info=True)
+            except Exception:  # the edge of the process: without this thread nobody is told
+                log.exception("a fault in the outbox; trying again")
+                pause = self._stopping  # no bell cuts it short: the log must not run over
             finally:
                 connection.close()
-            self._bell.wait(LOOK_S)
+            pause.wait(LOOK_S)
 
 
 outbox_worker = OutboxWorker()

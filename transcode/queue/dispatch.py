@@ -30,11 +30,12 @@ from transcode.queue.slots import parallel_limit
 from transcode.states import PAST_NO_RETURN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 log = logging.getLogger(__name__)
 LOOK_S: Final = 1.0  # how often it looks by itself; the bell makes it look at once
+FAULT_PAUSE_S: Final = 5.0  # after a fault no bell makes it look sooner: the log must not run over
 SWEEP_S: Final = 3.0
 PULSE_S: Final = 5.0
 PERIODIC_S: Final = 30.0
@@ -98,8 +99,10 @@ class Dispatcher:
         try:
             while not self._stopping.is_set():
                 self._bell.clear()
-                self._step_safely()
-                self._bell.wait(LOOK_S)
+                if self.step():
+                    self._bell.wait(LOOK_S)
+                else:
+                    self._stopping.wait(FAULT_PAUSE_S)
         finally:
             self._say_goodbye()
             connection.close()
@@ -109,29 +112,46 @@ class Dispatcher:
     def is_idle(self) -> bool:
         return not self._jobs and not self._operations
 
-    def step(self) -> None:
-        """One round: bury, sweep, pulse, start."""
-        self._bury()
-        if self._is_time("sweep", SWEEP_S):
-            for name in self._sweeper.sweep():
-                log.warning("%s was left by its process and goes on", name)
-        if self._pulse and self._is_time("pulse", PULSE_S):
-            self._pulse.beat(jobs=len(self._jobs), operations=len(self._operations))
-        if self._options.is_consumer and self._is_time("periodic", PERIODIC_S):
-            self._start_periodic()
-        self._start_jobs()
-        self._start_operations()
-        self._keep_spare()
+    def step(self) -> bool:
+        """One round: bury, sweep, pulse, start. False: a part met a fault that nobody foresaw.
 
-    def _step_safely(self) -> None:
-        try:
-            close_old_connections()
-            self.step()
-        except (DatabaseError, InterfaceError):
-            log.warning("the database is not there; trying again", exc_info=True)
-            connection.close()
-        except OSError:
-            log.exception("a process could not be started; trying again")
+        What fails is logged and tried again in the next round, and holds up no other part.
+        """
+        has_no_fault = True
+        for part in self._parts():
+            try:
+                part()
+            except (DatabaseError, InterfaceError):
+                log.warning("the database is not there; trying again", exc_info=True)
+                connection.close()
+                break  # the other parts would wait for it as well
+            except OSError:
+                log.exception("a process could not be started; trying again")
+            except Exception:  # the edge of the process: without this thread the queue stands still
+                log.exception("a fault in the dispatcher; trying again")
+                has_no_fault = False
+        return has_no_fault
+
+    def _parts(self) -> Iterator[Callable[[], object]]:
+        yield close_old_connections
+        yield self._bury
+        if self._is_time("sweep", SWEEP_S):
+            yield self._sweep
+        if self._pulse and self._is_time("pulse", PULSE_S):
+            yield self._beat
+        if self._options.is_consumer and self._is_time("periodic", PERIODIC_S):
+            yield self._start_periodic
+        yield self._start_jobs
+        yield self._start_operations
+        yield self._keep_spare
+
+    def _sweep(self) -> None:
+        for name in self._sweeper.sweep():
+            log.warning("%s was left by its process and goes on", name)
+
+    def _beat(self) -> None:
+        assert self._pulse is not None
+        self._pulse.beat(jobs=len(self._jobs), operations=len(self._operations))
 
     def _is_time(self, name: str, interval_s: float) -> bool:
         now = time.monotonic()

@@ -20,7 +20,7 @@ from django.utils import timezone
 from mediaflow.base.leases import BeatTimer
 from transcode.encoding.process import freeze_children, thaw_children
 from transcode.models import Job
-from transcode.outcomes import JobCancelled, JobHandedBack, LeaseLost
+from transcode.outcomes import JobCancelled, JobHandedBack, LeaseLost, internal_error
 from transcode.queue import job_queue, opening
 from transcode.running.context import HeldSlots, PhaseProgress
 
@@ -53,6 +53,7 @@ class RunControl:
         self._is_pause_followed = False
         self._is_by_hand = False  # begun outside its hours: somebody asked for it now
         self._is_lost = False
+        self._fault: Exception | None = None  # what nobody foresaw, in the timer thread
         self._progress = PhaseProgress()
         self._written = self._progress
         self._thread = threading.Thread(target=self._loop, name="run-control", daemon=True)
@@ -81,7 +82,7 @@ class RunControl:
         self._is_pause_followed = True
 
     def checkpoint(self) -> None:
-        """Raises LeaseLost, JobHandedBack or JobCancelled. Only looks at memory: call it often.
+        """Raises LeaseLost, JobHandedBack, JobCancelled, JobFailed. Only looks at memory: cheap.
 
         Returns when a pause is over; what ffmpeg runs meanwhile stands still.
         """
@@ -96,6 +97,8 @@ class RunControl:
             raise JobCancelled("cancelled", "Cancelled.")
         if self._hand_back:
             raise JobHandedBack("handed_back", self._hand_back)
+        if self._fault is not None:
+            raise internal_error(self._fault) from self._fault
         if self._is_stopped and self._is_pause_followed:
             raise JobHandedBack("paused", "Stopped; it goes on when it is resumed.")
         if self._hours_order[0] == opening.HAND_BACK and self._is_pause_followed:
@@ -160,7 +163,8 @@ class RunControl:
 
     def _follow_pause_order(self) -> None:
         """Freeze and thaw. A job that stops, or swaps, is not held up."""
-        is_ending = self._is_cancelled or self._is_stopped or bool(self._hand_back)
+        has_order = self._is_cancelled or self._is_stopped or bool(self._hand_back)
+        is_ending = has_order or self._fault is not None
         if self._pause_reason and self._is_pause_followed and not (is_ending or self._is_lost):
             if self._goes_on.is_set():
                 self._goes_on.clear()
@@ -182,9 +186,22 @@ class RunControl:
         try:
             # The jitter keeps many runners from writing in step.
             while not self._stop.wait(TICK_S * random.uniform(0.8, 1.0)):
-                self.tick()
+                self._tick_safely()
         finally:
             connection.close()
+
+    def _tick_safely(self) -> None:
+        """No job runs on without heartbeat and orders: a fault ends the attempt at its checkpoint.
+
+        Until then it goes on beating, where it still can. Counted as an attempt, so that a fault
+        that comes again each time ends the job some day.
+        """
+        try:
+            self.tick()
+        except Exception as fault:  # the edge of the thread
+            if self._fault is None:
+                log.exception("job %s: a fault beside its phases; the attempt ends", self.job_id)
+            self._fault = self._fault or fault
 
 
 def _columns(progress: PhaseProgress) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from transcode.outcomes import (
     JobSkipped,
     JobWaits,
     LeaseLost,
+    internal_error,
 )
 from transcode.prediction.records import record_outcome, record_plan
 from transcode.presets.spec import PresetProblem, PresetSpec
@@ -89,8 +90,7 @@ class Runner:
         except Exception as error:  # the edge of the process: logged and recorded
             log.exception("job %s failed", self._job_id)
             self._log(traceback.format_exc())
-            reason = f"Internal error ({type(error).__name__}: {error}); see the log."
-            self._settle(JobFailed("internal_error", reason, is_retryable=True))
+            self._settle(internal_error(error))
         retry_on_busy(self._save_attempt)
         retry_on_busy(lambda: record_outcome(job.pk))
         self._tidy(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,31 @@ def test_a_database_that_is_away_is_waited_for(
     assert rounds.wait_for(2)
     rounds.error = None
     assert rounds.wait_for(4)
+
+
+def test_a_fault_that_nobody_foresaw_does_not_end_it(
+    outbox_worker: OutboxWorker,
+    rounds: Rounds,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(worker, "LOOK_S", 0.01)
+    rounds.error = RuntimeError("a handler's bug")
+    outbox_worker.start()
+    assert rounds.wait_for(3)
+    assert "a fault in the outbox" in caplog.text
+    assert "a handler's bug" in caplog.text
+
+
+def test_after_a_fault_a_bell_does_not_cut_the_pause_short(
+    outbox_worker: OutboxWorker, rounds: Rounds
+) -> None:
+    rounds.error = RuntimeError("a handler's bug")
+    outbox_worker.start()
+    assert rounds.wait_for(1)
+    outbox_worker.wake()
+    time.sleep(0.2)
+    assert rounds.count == 1
 
 
 def test_started_twice_it_is_one_thread_and_it_ends(
