@@ -7,12 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import F
 
 from mediaflow.base.leases import LeasedRows, new_token, own_identity
 from servers.models import Server, ServerKind, SlotLease
 from transcode.encoders.machine import usable_cores
+from transcode.outcomes import JobWaits
 from transcode.queue.slots import parallel_limit
 
 if TYPE_CHECKING:
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
 
 LOCAL_NAME: Final = "This machine"
 WAIT_S: Final = 0.5
+DATABASE_PATIENCE_S: Final = 60.0
+SWITCHED_OFF_WAIT_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +59,42 @@ class LocalSlotProvider:
         self, kind: str, job_id: int, *, checkpoint: Callable[[], None]
     ) -> Iterator[LocalSlot]:
         """Wait for a free slot; `checkpoint` may raise meanwhile. Free again at the end."""
-        lease = take_slot(kind, job_id)
-        while lease is None:
-            checkpoint()
-            time.sleep(WAIT_S)
-            lease = take_slot(kind, job_id)
+        lease = _wait_for_slot(kind, job_id, checkpoint)
         try:
             yield LocalSlot(lease.server.name, lease.index, lease.token)
         finally:
             _free(lease.token)
 
+    def refuse_switched_off(self) -> None:
+        _refuse_switched_off(ensure_local_server())
+
+
+def _wait_for_slot(kind: str, job_id: int, checkpoint: Callable[[], None]) -> SlotLease:
+    """Raises JobWaits for a machine that is switched off or a database that stays away."""
+    answered_at = time.monotonic()
+    while True:
+        try:
+            lease = take_slot(kind, job_id)
+        except (OperationalError, InterfaceError) as error:
+            connection.close_if_unusable_or_obsolete()
+            if time.monotonic() - answered_at >= DATABASE_PATIENCE_S:
+                reason = f"The database did not answer for {DATABASE_PATIENCE_S:.0f} s: {error}."
+                raise JobWaits("database_busy", reason) from error
+        else:
+            if lease is not None:
+                return lease
+            answered_at = time.monotonic()
+        checkpoint()
+        time.sleep(WAIT_S)
+
 
 def take_slot(kind: str, job_id: int) -> SlotLease | None:
-    """The first free slot, or None. The unique (server, index) decides between two that ask."""
+    """The first free slot, or None. The unique (server, index) decides between two that ask.
+
+    Raises JobWaits where the machine is switched off.
+    """
     server = ensure_local_server()
-    if not server.is_enabled:
-        return None
+    _refuse_switched_off(server)
     taken = set(server.leases.values_list("index", flat=True))
     for index in range(slot_limit(server)):
         if index in taken:
@@ -84,8 +114,19 @@ def take_slot(kind: str, job_id: int) -> SlotLease | None:
     return None
 
 
+def _refuse_switched_off(server: Server) -> None:
+    """What runs there comes to its end; nothing new begins."""
+    if not server.is_enabled:
+        raise JobWaits(
+            "server_disabled",
+            f"{server.name} is switched off in the list of servers; the job goes on when it is"
+            " switched on again.",
+            delay_s=SWITCHED_OFF_WAIT_S,
+        )
+
+
 def slot_limit(server: Server) -> int:
-    """ffmpegs at once: one for each film at once, and the cores that the first film may share."""
+    """ffmpegs at once: a film's chunks may use every core, and each further film needs one more."""
     return max(server.slot_count, usable_cores() + parallel_limit() - 1)
 
 

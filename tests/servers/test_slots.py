@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-from unittest.mock import patch
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock, patch
+from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from mediaflow.base import hooks
 from mediaflow.base.settings_store import set_setting
 from servers import slots
 from servers.models import Server, SlotLease
-from transcode.queue.slots import acquire_slot, parallel_limit
+from transcode.chunks.slots import ChunkSlots
+from transcode.outcomes import JobWaits
+from transcode.presets.spec import PresetSpec
+from transcode.queue.slots import acquire_slot, parallel_limit, refuse_switched_off
+from transcode.running.context import RunContext
+from transcode.running.held_slot import held_slot
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.django_db
 
@@ -66,10 +76,111 @@ def test_there_are_as_many_slots_as_cores_and_one_for_each_further_film() -> Non
     assert third.index == 2
 
 
-def test_a_machine_that_is_switched_off_gives_no_slot() -> None:
+@pytest.fixture
+def switched_off() -> None:
     slots.ensure_local_server()
     Server.objects.update(is_enabled=False)
-    assert slots.take_slot("encode", 1) is None
+
+
+@pytest.mark.usefixtures("switched_off")
+def test_a_job_that_finds_the_machine_switched_off_waits_and_says_so() -> None:
+    with (
+        pytest.raises(JobWaits, match="This machine is switched off") as raised,
+        acquire_slot("encode", 1, checkpoint=lambda: None),
+    ):
+        pass
+    assert raised.value.reason_code == "server_disabled"
+    with pytest.raises(JobWaits, match="server_disabled"):
+        refuse_switched_off()  # asked before a film is read
+    Server.objects.update(is_enabled=True)
+    refuse_switched_off()
+
+
+def test_a_machine_that_is_switched_off_while_a_job_waits_ends_the_wait() -> None:
+    set_slots_in_use()
+
+    def checkpoint() -> None:
+        Server.objects.update(is_enabled=False)
+
+    with (
+        patch("time.sleep"),
+        pytest.raises(JobWaits, match="server_disabled"),
+        acquire_slot("encode", 2, checkpoint=checkpoint),
+    ):
+        pass
+
+
+def test_the_chunks_of_a_film_go_on_where_the_machine_is_switched_off_meanwhile(
+    tmp_path: Path,
+) -> None:
+    with ChunkSlots(context_of(tmp_path)) as chunk_slots:
+        assert chunk_slots.take(0, limit=2) == "this machine"
+        slots.ensure_local_server()
+        Server.objects.update(is_enabled=False)
+        assert chunk_slots.take(1, limit=2) is None
+
+
+def test_a_job_without_a_slot_says_that_it_waits_for_one(tmp_path: Path) -> None:
+    set_slots_in_use()
+    said: list[str] = []
+    context = context_of(tmp_path)
+    context.report = lambda progress: said.append(progress.note)
+    context.checkpoint = lambda: SlotLease.objects.all().delete() and None
+    with patch("time.sleep"), held_slot(context, "encode") as slot:
+        context.held_slots.beat()
+        assert slot.server_name == "This machine"
+    with held_slot(context, "encode"):
+        pass  # free at once: nothing to say
+    assert said == ["Waits for a free slot"]
+
+
+def test_a_database_that_is_away_for_a_moment_is_waited_for() -> None:
+    real, failures = slots.take_slot, [OperationalError("locked"), InterfaceError("closed")]
+
+    def take(kind: str, job_id: int) -> SlotLease | None:
+        if failures:
+            raise failures.pop()
+        return real(kind, job_id)
+
+    asked: list[int] = []
+    with (
+        patch("time.sleep"),
+        patch.object(slots, "take_slot", take),
+        acquire_slot("encode", 1, checkpoint=lambda: asked.append(1)),
+    ):
+        assert SlotLease.objects.count() == 1
+    assert len(asked) == 2
+
+
+def test_a_database_that_stays_away_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 25.0, 50.0, 75.0])
+    stand_in = SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _seconds: None)
+    monkeypatch.setattr(slots, "time", stand_in)
+    with (
+        patch.object(slots, "take_slot", side_effect=OperationalError("gone")) as take,
+        pytest.raises(JobWaits, match="did not answer for 60 s: gone"),
+        acquire_slot("encode", 1, checkpoint=lambda: None),
+    ):
+        pass
+    assert take.call_count == 3
+
+
+def set_slots_in_use() -> None:
+    assert slots.take_slot("encode", 1) is not None
+
+
+def context_of(work_dir: Path) -> RunContext:
+    return RunContext(
+        job_id=2,
+        job_uuid=UUID(int=2),
+        token="",
+        preset_slug="",
+        spec=PresetSpec(),
+        source=b"/films/a.mkv",
+        library_root=b"/films",
+        work_dir=work_dir,
+        snapshot=Mock(),
+    )
 
 
 def test_who_waits_for_a_slot_is_asked_whether_to_go_on() -> None:

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from library.models import Library
 from mediaflow.base.models import Setting
+from servers.models import Server
 from tests.transcode.makers import claim, make_file, make_job, make_library
 from transcode.models import (
     Job,
@@ -163,6 +164,14 @@ def test_an_attempt_whose_lease_is_lost_writes_nothing(running: tuple[Job, str])
     Job.objects.update(lease_token="theirs")
     job = run_with((job, token), LeaseLost("lease_lost", "Lost."))
     assert (job.status, job.lease_token, job.reason) == ("running", "theirs", "")
+
+
+def test_a_machine_that_is_switched_off_leaves_the_film_unread(running: tuple[Job, str]) -> None:
+    Server.objects.update_or_create(name="This machine", defaults={"is_enabled": False})
+    with patch.object(Runner, "_context", side_effect=AssertionError("it looked at the film")):
+        job = run_with(running, None)
+    assert (job.status, job.reason_code) == ("retry_wait", "server_disabled")
+    assert not JobAttempt.objects.get().is_counted
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError
 
+from transcode.outcomes import JobWaits
 from transcode.queue.slots import acquire_slot
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class ChunkSlots:
         manager = acquire_slot("encode", self._ctx.job_id, checkpoint=_do_not_wait)
         try:
             slot = manager.__enter__()
-        except (_NoneFree, DatabaseError):  # a busy database: asked again soon
+        except (_NoneFree, JobWaits, DatabaseError):  # asked again soon: what runs goes on
             self._asked_at = time.monotonic()
             return
         self._ctx.held_slots.add(slot)

@@ -33,7 +33,15 @@ class SlotProvider(Protocol):
     def acquire(
         self, kind: str, job_id: int, *, checkpoint: Callable[[], None]
     ) -> AbstractContextManager[Slot]:
-        """Wait for a slot of a kind (encode, sample, decode, score); `checkpoint` may raise."""
+        """Wait for a slot of a kind (encode, sample, decode, score).
+
+        `checkpoint` is called as long as there is none, and may raise. Raises JobWaits where none
+        is given out at present.
+        """
+        ...
+
+    def refuse_switched_off(self) -> None:
+        """Raises JobWaits where a job would find every machine switched off."""
         ...
 
 
@@ -51,11 +59,25 @@ def acquire_slot(
     kind: str, job_id: int, *, checkpoint: Callable[[], None]
 ) -> AbstractContextManager[Slot]:
     """A slot from the registered provider, as a context manager."""
+    provider = _provider()
+    if provider is None:
+        return nullcontext(_NoSlot())
+    return provider.acquire(kind, job_id, checkpoint=checkpoint)
+
+
+def refuse_switched_off() -> None:
+    """Asked before a film is read. Raises JobWaits."""
+    provider = _provider()
+    if provider is not None:
+        provider.refuse_switched_off()
+
+
+def _provider() -> SlotProvider | None:
     providers = hooked("slot_provider")
     if not providers:
-        return nullcontext(_NoSlot())
+        return None
     provider: SlotProvider = providers[0]()
-    return provider.acquire(kind, job_id, checkpoint=checkpoint)
+    return provider
 
 
 def parallel_limit() -> int:

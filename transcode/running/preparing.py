@@ -33,8 +33,8 @@ from transcode.prediction.verdict import refuse_not_worth_it
 from transcode.quality.find import Calls, find_quality
 from transcode.quality.found import FilmSource, FoundQuality
 from transcode.quality.stand_in import stand_in_rule
-from transcode.queue.slots import acquire_slot
 from transcode.running.context import PhaseProgress
+from transcode.running.held_slot import held_slot
 
 if TYPE_CHECKING:
     from library.media_info import MediaInfo
@@ -223,11 +223,8 @@ def _search(ctx: RunContext, planner: _Planner) -> FoundQuality:
         report=lambda note, pct: ctx.report(PhaseProgress(pct=pct, note=note)),
         log=ctx.log,
     )
-    with (
-        acquire_slot("sample", ctx.job_id, checkpoint=ctx.checkpoint) as slot,
-        ctx.held_slots.holding(slot),
-    ):
-        found = find_quality(
+    with held_slot(ctx, "sample"):
+        return find_quality(
             FilmSource(ctx.source, planner.info, planner.index),
             planner.plan,
             target=rule.target_vmaf,
@@ -235,7 +232,6 @@ def _search(ctx: RunContext, planner: _Planner) -> FoundQuality:
             work_dir=ctx.work_dir,
             calls=calls,
         )
-    return found
 
 
 def _probe(source: bytes) -> MediaInfo:

@@ -36,10 +36,11 @@ from transcode.prediction.records import record_outcome, record_plan
 from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.queue import job_queue
 from transcode.queue.disk_space import reserve_space
-from transcode.queue.slots import acquire_slot
+from transcode.queue.slots import refuse_switched_off
 from transcode.replacing.announce import refuse_while_in_use, waited_for_use
 from transcode.replacing.snapshot import SourceSnapshot, take_source_snapshot
 from transcode.running.context import RunContext
+from transcode.running.held_slot import held_slot
 from transcode.running.work_folders import (
     keep_chunks_only,
     leaves_chunks,
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from library.models import Library
     from transcode.models import ProofRecord
     from transcode.planning.model import Plan
-    from transcode.queue.slots import Slot
     from transcode.running.attempt_log import AttemptLog
     from transcode.running.control import RunControl
     from transcode.running.phases import Prepared
@@ -103,10 +103,11 @@ class Runner:
         self._control.checkpoint()
         if waited_for_use(job.pk):  # before anything is read or verified once more
             refuse_while_in_use(job.file_id)
+        retry_on_busy(refuse_switched_off)
         context = self._context(job)
         with self._phase(JobPhase.PLAN):
             prepared = self._prepare(job, context)
-        with self._slot(job) as slot:
+        with held_slot(context, "encode") as slot:
             self._control.write(server_name=slot.server_name)
             output = self._encode(context, prepared)
             with self._phase(JobPhase.VERIFY):
@@ -280,14 +281,6 @@ class Runner:
         else:
             folder = _target_folder(job, context)
             publish_beside(context, prepared.plan, output, proof, folder=folder)
-
-    @contextmanager
-    def _slot(self, job: Job) -> Iterator[Slot]:
-        with (
-            acquire_slot("encode", job.pk, checkpoint=self._control.checkpoint) as slot,
-            self._control.held_slots.holding(slot),
-        ):
-            yield slot
 
     @contextmanager
     def _phase(self, phase: JobPhase) -> Iterator[None]:
