@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,25 +53,24 @@ def start_command(
     args: Sequence[str], *, env: Mapping[str, str] | None = None, log_file: Path | None = None
 ) -> Child:
     """Start `manage.py args… --parent-fd N` in a session of its own (Ctrl-C reaches only us)."""
-    reading, writing = os.pipe()
-    output = log_file.open("ab") if log_file else None
-    try:
-        process = subprocess.Popen(
-            [sys.executable, str(PROJECT_ROOT / "manage.py"), *args, "--parent-fd", str(reading)],
-            stdin=subprocess.DEVNULL,
-            stdout=output or subprocess.DEVNULL,
-            stderr=output or None,
-            env={**os.environ, **(env or {})},
-            pass_fds=(reading,),
-            start_new_session=True,
-        )
-    except OSError:
-        os.close(writing)
-        raise
-    finally:
-        os.close(reading)
-        if output:
-            output.close()
+    command = [sys.executable, str(PROJECT_ROOT / "manage.py"), *args]
+    with log_file.open("ab") if log_file else nullcontext() as output:
+        reading, writing = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [*command, "--parent-fd", str(reading)],
+                stdin=subprocess.DEVNULL,
+                stdout=output or subprocess.DEVNULL,
+                stderr=output,
+                env={**os.environ, **(env or {})},
+                pass_fds=(reading,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(writing)
+            raise
+        finally:
+            os.close(reading)
     return Child(process, writing)
 
 

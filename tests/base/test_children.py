@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,6 +49,24 @@ def test_a_child_that_cannot_be_started_leaves_nothing_open(
     before = open_descriptors()
     with pytest.raises(FileNotFoundError):
         start_command(["check"], log_file=tmp_path / "log" if has_log else None)
+    assert open_descriptors() == before
+
+
+def test_a_log_that_cannot_be_opened_leaves_nothing_open(tmp_path: Path) -> None:
+    before = open_descriptors()
+    with pytest.raises(IsADirectoryError):
+        start_command(["check"], log_file=tmp_path)
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError])
+def test_a_child_that_could_not_be_started_leaves_no_pipe_open(
+    error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Mock(side_effect=error))
+    before = open_descriptors()
+    with pytest.raises(error):
+        start_command(["check"], log_file=tmp_path / "log")
     assert open_descriptors() == before
 
 

@@ -12,7 +12,7 @@ from unittest.mock import Mock, patch
 import pytest
 from django.db import OperationalError
 
-from mediaflow.base.children import Child, force_end, say_goodbye, start_command
+from mediaflow.base.children import Child, force_end, say_goodbye
 from mediaflow.base.models import Heartbeat
 from mediaflow.base.operations import register_operation, start_operation
 from tests.transcode.makers import make_jobs
@@ -175,6 +175,22 @@ def test_a_runner_in_waiting_that_died_is_made_anew_after_a_while(
     assert starts == [["run_job", "--spare"]] * 2
 
 
+def test_a_runner_in_waiting_that_cannot_be_started_is_tried_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = Mock(side_effect=OSError("no more processes"))
+    monkeypatch.setattr(dispatch, "start_command", start)
+    dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
+    with patch.object(dispatcher, "_start_periodic"):
+        for _ in range(3):
+            dispatcher.step()
+        assert start.call_count == 1
+        later = time.monotonic() + dispatch.SPARE_RETRY_S + 1
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        dispatcher.step()
+    assert start.call_count == 2
+
+
 def test_periodic_tasks_that_hang_are_not_started_a_second_time() -> None:
     dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
     goes_on, runs = threading.Event(), []
@@ -311,23 +327,6 @@ def test_the_loop_outlives_a_fault_and_no_bell_makes_it_hurry(
         dispatcher.run()
     assert pauses == [dispatch.FAULT_PAUSE_S] * 3
     assert rounds.call_count == 3
-
-
-def test_a_child_that_could_not_be_started_leaves_no_pipe_open() -> None:
-    import os
-
-    made = list(os.pipe())
-    closed: list[int] = []
-    with (
-        patch("os.pipe", return_value=made),
-        patch("os.close", side_effect=closed.append),
-        patch("subprocess.Popen", side_effect=OSError),
-        pytest.raises(OSError, match=r"^$"),
-    ):
-        start_command(["run_job"])
-    for end in made:
-        os.close(end)
-    assert sorted(end for end in closed if end in made) == sorted(made)
 
 
 def test_good_children_end_with_their_pipe(starts: list[list[str]]) -> None:

@@ -42,6 +42,7 @@ PERIODIC_S: Final = 30.0
 OPERATION_LIMIT: Final = 2
 GOODBYE_S: Final = 5.0
 SPARE_DELAY_S: Final = 2.0
+SPARE_RETRY_S: Final = 20.0  # for one that did not start or died
 CLAIMED: Final = declare("queue.claimed", "a job is claimed, its runner is not started")
 
 
@@ -218,8 +219,9 @@ class Dispatcher:
         if self._spare is not None and self._spare.has_ended:
             self._spare.say_goodbye()
             self._spare = None
-            self._spare_due = time.monotonic() + 10 * SPARE_DELAY_S
+            self._spare_due = time.monotonic() + SPARE_RETRY_S
         if self._spare is None and time.monotonic() >= self._spare_due:
+            self._spare_due = time.monotonic() + SPARE_RETRY_S  # should it not start
             self._spare = start_spare()
 
     def _hand_to_spare(self, claim: job_queue.Claim) -> Child | None:
