@@ -187,13 +187,14 @@ def extract_covers(ctx: RunContext, plan: Plan) -> None:
 
 
 def _reporter(ctx: RunContext, plan: Plan) -> Callable[[FfmpegProgress], None]:
-    furthest = [0.0]  # a share never goes back, whatever stream ffmpeg's time came from
+    furthest_pct = 0.0  # a share never goes back, whatever stream ffmpeg's time came from
 
     def report(progress: FfmpegProgress) -> None:
+        nonlocal furthest_pct
         shown = phase_progress(progress, plan)
         if shown.pct is not None:
-            furthest.append(max(furthest.pop(), shown.pct))
-            shown = replace(shown, pct=furthest[0])
+            furthest_pct = max(furthest_pct, shown.pct)
+            shown = replace(shown, pct=furthest_pct)
         if plan.video is not None and plan.video.two_pass and shown.pct is not None:
             shown = replace(shown, pct=round(50 + shown.pct / 2, 2), note="Second pass")
         ctx.report(shown)

@@ -64,8 +64,9 @@ def run_ffmpeg(
 ) -> FfmpegResult:
     """Run argv to its end. Call it from the thread that stays alive until it returns.
 
-    Whatever `checkpoint` or `on_progress` raises ends the child (TERM, 10 s, KILL to its group) and
-    is raised again when the whole group is gone. Raises FileNotFoundError when `cwd` is not there.
+    Whatever `checkpoint` or `on_progress` raises ends the child (TERM, TERMINATE_GRACE_S, KILL to
+    its group) and is raised again when the whole group is gone. Raises FileNotFoundError when `cwd`
+    is not there.
     """
     started = time.monotonic()
     child = _start(argv, cwd)
