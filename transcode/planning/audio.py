@@ -116,9 +116,10 @@ def _add(
     if treatment.layout.is_mix:
         before, after = _mixed(track, treatment.layout)
         draft.notes.append(
-            f"Audio track {track.index} is mixed down from {before} to {after}: centre and surround"
-            " go to the remaining speakers at −3 dB, the LFE channel is left out where there is"
-            " none for it, peaks are held below full scale."
+            f"Audio track {track.index} is mixed down from {before} to {after}: channels without a"
+            " speaker of their own go to the nearest ones, centre and surround at −3 dB; the LFE"
+            " channel is left out where there is none for it, as are speakers above the back; peaks"
+            " are held below full scale."
         )
 
 

@@ -6,6 +6,7 @@ film with a centre would lose it, and Opus refuses layouts that it does not know
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MAX_CHANNELS = {"aac": 8, "opus": 8, "ac3": 6, "eac3": 6, "flac": 8}
@@ -32,8 +33,9 @@ _TAKES = {
     "opus": frozenset(_COUNTS),
     "flac": frozenset((*_COUNTS, "5.0(side)", "5.1(side)", "quad(side)")),
 }
-# The next layout that has a place for each of their channels.
+# The next layout that has a place for each of their channels (measured).
 _WIDER = {
+    "downmix": "stereo",
     "2.1": "5.1",
     "3.1": "5.1",
     "4.1": "5.1",
@@ -45,6 +47,9 @@ _WIDER = {
     "6.0": "6.1",
     "7.0": "7.1",
 }
+# Where as many channels would be the worse mix: in 6.1 both of the back become one.
+_FOLDED = {"6.1(back)": "5.1"}
+_IS_COUNT = re.compile(r"\d+ channels")  # ffmpeg's name where nobody said which speakers they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,12 @@ class SpeakerLayout:
 def layout_for(codec: str, source: str, channels: int, max_channels: int) -> SpeakerLayout:
     """`max_channels` 0: as many as the codec takes. `source` is ffmpeg's name of the layout."""
     cap = min(MAX_CHANNELS[codec], max_channels or MAX_CHANNELS[codec])
-    takes = _TAKES[codec]
-    if channels <= cap:
-        if source in takes:
-            return SpeakerLayout(channels, "")
-        wider = _WIDER.get(source) or _BY_COUNT.get(channels, "")
-        if wider and _COUNTS[wider] <= cap:
-            return SpeakerLayout(_COUNTS[wider], wider)
-    count = min(cap, channels, max(_BY_COUNT))
-    return SpeakerLayout(count, _BY_COUNT[count], is_mix=True)
+    if channels <= cap and source in _TAKES[codec]:
+        return SpeakerLayout(channels, "")
+    wider = _WIDER.get(source, "")
+    if wider and _COUNTS[wider] <= cap:
+        return SpeakerLayout(_COUNTS[wider], wider)
+    folded = _FOLDED.get(source, "")
+    count = min(cap, _COUNTS.get(folded, channels), max(_BY_COUNT))
+    is_named = bool(source) and not _IS_COUNT.fullmatch(source)
+    return SpeakerLayout(count, _BY_COUNT[count], is_mix=is_named or count < channels)

@@ -1,4 +1,4 @@
-"""Surround to stereo, measured: speech keeps its loudness, nothing clips, nothing moves."""
+"""Mixing, measured: speech keeps its loudness, nothing clips, nothing moves or gets lost unsaid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.media import ffmpeg_path
 from transcode.planning.audio import sound_filters
-from transcode.planning.audio_layout import layout_for
+from transcode.planning.audio_layout import MAX_CHANNELS, SpeakerLayout, layout_for
 
 pytestmark = pytest.mark.ffmpeg
 RATE_HZ = 48_000
@@ -41,3 +41,49 @@ def test_loud_scenes_do_not_clip() -> None:
 
 def test_the_lfe_channel_is_left_out() -> None:
     assert max(mixed("LFE", "fltp")) == 0.0
+
+
+def named_layouts() -> dict[str, list[str]]:
+    """Every layout that this ffmpeg names, with its channels."""
+    argv = [ffmpeg_path(), "-hide_banner", "-layouts"]
+    text = subprocess.run(argv, capture_output=True, check=True, timeout=120, text=True).stdout
+    lines = text.partition("Standard channel layouts:")[2].splitlines()[2:]
+    return {name: channels.split("+") for name, channels in map(str.split, filter(None, lines))}
+
+
+def heard_in(source: str, count: int, target: SpeakerLayout) -> list[frozenset[int]]:
+    """For each channel of the source: the channels of the target in which it is heard.
+
+    The n-th channel sounds alone in the n-th tenth of a second.
+    """
+    turns = "|".join(f"0.5*between(t,{n / 10},{n / 10 + 0.0999})" for n in range(count))
+    chain = f"aevalsrc=exprs='{turns}':c={source}:s=8000:d={count / 10},{sound_filters(target)}"
+    argv = [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", chain, "-f", "f32le", "-"]
+    done = subprocess.run(argv, capture_output=True, check=True, timeout=120)
+    samples, width = array("f", done.stdout), target.channels
+    middles = [samples[(n * 800 + 400) * width :][:width] for n in range(count)]
+    return [frozenset(i for i, value in enumerate(row) if abs(value) > 0.1) for row in middles]
+
+
+@pytest.mark.parametrize("codec", sorted(MAX_CHANNELS))
+def test_what_counts_as_no_mix_keeps_each_channel_apart(codec: str) -> None:
+    tried = 0
+    for name, channels in named_layouts().items():
+        target = layout_for(codec, name, len(channels), 0)
+        if target.is_mix or not target.name:
+            continue
+        tried += 1
+        places = heard_in(name, len(channels), target)
+        assert all(places), f"{name}: a channel is lost"
+        apart = len(frozenset().union(*places)) == sum(map(len, places))
+        assert apart, f"{name}: channels are mixed into one"
+    assert tried or codec.endswith("ac3")
+
+
+def test_the_two_of_the_back_are_not_made_one() -> None:
+    """In 6.1, which has as many channels, both would come from one speaker (measured)."""
+    target = layout_for("opus", "6.1(back)", 7, 0)
+    back_left, back_right = heard_in("6.1(back)", 7, target)[4:6]
+    assert back_left
+    assert back_right
+    assert not back_left & back_right

@@ -176,31 +176,65 @@ def filter_of(codec: str, channels: int, layout: str, max_channels: int = 0) -> 
     track = audio(codec="dts", channels=channels, channel_layout=layout)
     rule = AudioRule(codec=codec, max_channels=max_channels)
     options = plan_for(film(audio=(track,)), PresetSpec(audio=rule)).output_options
-    chain = options[options.index("-filter:1") + 1].removeprefix("aresample=async=1").lstrip(",")
-    return chain.replace("sample_fmts=fltp:", "").partition(",alimiter")[0]
+    return options[options.index("-filter:1") + 1].removeprefix("aresample=async=1").lstrip(",")
+
+
+def moved(layout: str) -> str:
+    """Each channel gets a place of its own."""
+    return f"aformat=channel_layouts={layout}"
+
+
+def mixed(layout: str) -> str:
+    limiter = "alimiter=limit=0.97:level=disabled:latency=enabled"
+    return f"aformat=sample_fmts=fltp:channel_layouts={layout},{limiter}"
 
 
 @pytest.mark.parametrize(
     ("codec", "channels", "layout", "max_channels", "filtered"),
     [
-        ("opus", 6, "5.1(side)", 0, "aformat=channel_layouts=5.1"),
+        ("opus", 6, "5.1(side)", 0, moved("5.1")),
         ("opus", 6, "5.1", 0, ""),
-        ("opus", 3, "2.1", 0, "aformat=channel_layouts=5.1"),
-        ("opus", 4, "4.0", 0, "aformat=channel_layouts=5.0"),
-        ("flac", 3, "2.1", 2, "aformat=channel_layouts=stereo"),
+        ("opus", 3, "2.1", 0, moved("5.1")),
+        ("opus", 4, "4.0", 0, moved("5.0")),
+        ("flac", 3, "2.1", 2, mixed("stereo")),
         ("aac", 3, "3.0", 0, ""),
         ("aac", 6, "5.1(side)", 0, ""),
-        ("aac", 8, "7.1", 6, "aformat=channel_layouts=5.1"),
-        ("aac", 6, "5.1(side)", 2, "aformat=channel_layouts=stereo"),
-        ("eac3", 8, "7.1", 0, "aformat=channel_layouts=5.1"),
-        ("ac3", 6, "hexagonal", 0, "aformat=channel_layouts=5.1"),
-        ("opus", 12, "12 channels", 0, "aformat=channel_layouts=7.1"),
+        ("aac", 8, "7.1", 6, mixed("5.1")),
+        ("aac", 6, "5.1(side)", 2, mixed("stereo")),
+        ("aac", 2, "downmix", 0, moved("stereo")),
+        ("eac3", 8, "7.1", 0, mixed("5.1")),
+        ("ac3", 6, "hexagonal", 0, mixed("5.1")),
+        ("opus", 6, "6.0(front)", 0, mixed("5.1")),
+        ("opus", 7, "6.1(back)", 0, mixed("5.1")),
+        ("flac", 8, "7.1(wide)", 0, mixed("7.1")),
+        ("aac", 3, "3 channels (FL+FR+TC)", 0, mixed("3.0")),
+        ("opus", 12, "12 channels", 0, mixed("7.1")),
+        ("opus", 6, "6 channels", 0, moved("5.1")),
+        ("opus", 6, "", 0, moved("5.1")),
     ],
 )
 def test_speakers_stay_as_they_are_where_the_codec_has_them(
     codec: str, channels: int, layout: str, max_channels: int, filtered: str
 ) -> None:
     assert filter_of(codec, channels, layout, max_channels) == filtered
+
+
+@pytest.mark.parametrize(
+    ("codec", "channels", "layout", "loss"),
+    [
+        ("ac3", 6, "hexagonal", "hexagonal speakers become 5.1"),
+        ("opus", 6, "6.0(front)", "6.0(front) speakers become 5.1"),
+        ("opus", 8, "7.1(wide)", "7.1(wide) speakers become 7.1"),
+        ("opus", 7, "6.1(back)", "7 channels become 6"),
+    ],
+)
+def test_speakers_that_the_codec_does_not_have_are_a_loss_among_as_many_channels(
+    codec: str, channels: int, layout: str, loss: str
+) -> None:
+    track = audio(codec="dts", channels=channels, channel_layout=layout)
+    plan = plan_for(film(audio=(track,)), PresetSpec(audio=AudioRule(codec=codec)))
+    assert plan.losses == (f"audio track 1: {loss}",)
+    assert any("is mixed down from" in note for note in plan.notes)
 
 
 def test_mixing_down_is_a_loss_and_says_what_becomes_of_each_speaker() -> None:
