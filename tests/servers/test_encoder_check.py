@@ -119,10 +119,11 @@ def test_a_film_that_may_go_to_hardware_tries_that_of_its_codec_once(
         VideoRule(encoder="x265", crf=None, target_vmaf=95),
         VideoRule(crf=None, target_vmaf=95, hardware="allow", speed="slow"),
         VideoRule(encoder="x265", hardware="allow"),
+        VideoRule(encoder="hevc_nvenc", crf=None, target_vmaf=95, hardware="allow"),
     ],
-    ids=["never", "for small files", "no target"],
+    ids=["never", "for small files", "no target", "named"],
 )
-def test_a_film_that_stays_in_software_tries_nothing(rule: VideoRule) -> None:
+def test_a_film_whose_preset_decides_alone_tries_nothing(rule: VideoRule) -> None:
     assert working_for(rule) == {}
     assert not EncoderCheck.objects.exists()
 

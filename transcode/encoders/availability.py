@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 
-from transcode.encoders.choice import WorkingEncoder, why_software
+from transcode.encoders.choice import WorkingEncoder, decided_by_rule
 from transcode.encoders.failures import Failure, FailureKind
 from transcode.encoders.gpu import gpu_states
 from transcode.encoders.hardware import NVENC, QSV, VAAPI
@@ -114,11 +114,10 @@ def working_for(rule: VideoRule) -> dict[str, WorkingEncoder]:
     Hardware that may take the place and was never tried with this ffmpeg is tried now: seconds, so
     never in the web process.
     """
-    may_be_hardware = rule.hardware != "never" and not why_software(rule)
-    hardware = hardware_for(ENCODERS[rule.encoder].codec) if may_be_hardware else ()
-    untried = _untried(hardware)
-    if untried:
-        check_encoders(untried)
+    if decided_by_rule(rule) is None:
+        untried = _untried(hardware_for(ENCODERS[rule.encoder].codec))
+        if untried:
+            check_encoders(untried)
     return working_encoders()
 
 

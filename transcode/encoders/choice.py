@@ -52,12 +52,10 @@ def choose_encoder(
     Hardware takes the place only where a target is searched for, so that the quality is proved and
     not guessed: the same CRF means another quality there.
     """
+    decided = decided_by_rule(rule)
+    if decided is not None:
+        return decided
     named = ENCODERS[rule.encoder]
-    if named.is_hardware or rule.hardware == "never":
-        return Chosen(rule.encoder, "")
-    why_not = why_software(rule)
-    if why_not:
-        return Chosen(rule.encoder, why_not)
     reasons = []
     for encoder in hardware_for(named.codec):
         if encoder.family in passed_over:
@@ -79,16 +77,24 @@ def software_for(codec: str) -> str:
     return next(e.family for e in ENCODERS.values() if e.codec == codec and not e.is_hardware)
 
 
-def why_software(rule: VideoRule) -> str:
-    """Why no hardware may take the place of the rule's encoder, in a sentence; "" where one may."""
-    title = ENCODERS[rule.encoder].title
+def decided_by_rule(rule: VideoRule) -> Chosen | None:
+    """The rule's own encoder where no hardware may take its place, whatever works; else None."""
+    named = ENCODERS[rule.encoder]
+    if named.is_hardware or rule.hardware == "never":
+        return Chosen(rule.encoder, "")
+    why = _why_software(rule)
+    return Chosen(rule.encoder, f"{named.title} encodes: {why}.") if why else None
+
+
+def _why_software(rule: VideoRule) -> str:
+    """ "" where hardware may take the place."""
     if rule.target_vmaf is None:
-        return f"{title} encodes: hardware takes its place only where a target quality is searched."
+        return "hardware takes its place only where a target quality is searched"
     for name, words in _SOFTWARE_ONLY:
         if getattr(rule, name):
-            return f"{title} encodes: the preset asks for {words}."
+            return f"the preset asks for {words}"
     if rule.hardware == "allow" and rule.speed in _FOR_SMALL_FILES:
-        return f"{title} encodes: the speed “{rule.speed}” asks for small files."
+        return f"the speed “{rule.speed}” asks for small files"
     return ""
 
 

@@ -139,7 +139,7 @@ def _search(
 
 def _family(rule: VideoRule, info: MediaInfo, passed_over: set[str]) -> str:
     picture = info.main_video
-    if rule.hardware == "never" or picture is None:
+    if picture is None:
         return rule.encoder
     chosen = choose_encoder(
         rule,

@@ -13,7 +13,7 @@ from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.settings_store import get_setting
 from transcode.chunks.cutting import with_chunks
 from transcode.encoders.availability import working_for
-from transcode.encoders.choice import choose_encoder, software_for
+from transcode.encoders.choice import choose_encoder, decided_by_rule, software_for
 from transcode.encoders.registry import ENCODERS
 from transcode.encoding.ffmpeg import FfmpegMissing, find_ffmpeg
 from transcode.encoding.passed_over import read_passed_over
@@ -38,7 +38,9 @@ from transcode.running.held_slot import held_slot
 
 if TYPE_CHECKING:
     from library.media_info import MediaInfo
+    from transcode.encoders.choice import WorkingEncoder
     from transcode.planning.model import Plan
+    from transcode.presets.rules import VideoRule
     from transcode.running.context import RunContext
 
 FAIL_PREPARED = declare("prepare.done", "everything is planned, nothing is encoded")
@@ -189,10 +191,8 @@ def _borders(ctx: RunContext, info: MediaInfo, index: PacketIndex) -> Borders:
 def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQuality]:
     """By hardware where the preset lets it and it reaches the target, else by the preset's own."""
     rule = stand_in_rule(ctx.spec.video, planner.encoder)
-    if rule.hardware == "never":
-        return planner, _search(ctx, planner)
     picture = planner.info.main_video
-    working = working_for(rule)
+    working = _working_encoders(ctx, rule)
     passed_over = read_passed_over(ctx.work_dir)
     while True:
         chosen = choose_encoder(
@@ -208,10 +208,18 @@ def _reach_target(ctx: RunContext, planner: _Planner) -> tuple[_Planner, FoundQu
         try:
             return candidate, _search(ctx, candidate)
         except (JobSkipped, JobFailed) as problem:
-            if not ENCODERS[chosen.family].is_hardware:
+            if chosen.family == rule.encoder:
                 raise
             ctx.log(f"{chosen.family} is passed over: {problem.reason}")
             passed_over.add(chosen.family)
+
+
+def _working_encoders(ctx: RunContext, rule: VideoRule) -> dict[str, WorkingEncoder]:
+    """On a slot, as hardware that was never tried is tried now. Raises JobOutcome."""
+    if decided_by_rule(rule) is not None:
+        return {}
+    with held_slot(ctx, "sample"):
+        return working_for(rule)
 
 
 def _search(ctx: RunContext, planner: _Planner) -> FoundQuality:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
 from library.probing.probe import ProbeProblem
+from servers.models import SlotLease
 from tests.transcode.encode.test_borders import letterboxed
 from tests.transcode.encode.world import X265, clip_world, make_world
 from transcode.encoders.choice import WorkingEncoder
-from transcode.models import Job
+from transcode.models import EncoderCheck, Job
 from transcode.outcomes import JobFailed, JobOutcome, JobSkipped, JobWaits
 from transcode.quality.found import FoundQuality
 from transcode.running import preparing
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.transcode.encode.world import World
+    from transcode.presets.rules import VideoRule
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.django_db]
 TARGET = replace(
@@ -133,6 +136,38 @@ def test_where_no_hardware_works_the_reason_is_logged_and_a_missed_target_skips_
         prepare(world.context())
     assert tried == ["search"]
     assert any("no hardware encoder for hevc works here" in line for line in world.log)
+
+
+def test_hardware_is_tried_on_a_slot_of_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = clip_world(tmp_path, "h264_mkv", TARGET)
+    held: list[str] = []
+
+    def try_hardware(_rule: VideoRule) -> dict[str, WorkingEncoder]:
+        held.extend(SlotLease.objects.values_list("kind", flat=True))
+        return {}
+
+    monkeypatch.setattr(preparing, "working_for", try_hardware)
+    skip = Mock(side_effect=JobSkipped("target_unreachable", "VMAF 93 cannot be reached."))
+    monkeypatch.setattr(preparing, "find_quality", skip)
+    with pytest.raises(JobSkipped):
+        prepare(world.context())
+    assert held == ["sample"]
+    assert not SlotLease.objects.exists()
+
+
+def test_named_hardware_that_misses_the_target_is_searched_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the rule says of hardware: nothing else may take its place."""
+    rule = replace(TARGET.video, encoder="hevc_nvenc", hardware="allow")
+    world = clip_world(tmp_path, "h264_mkv", replace(TARGET, video=rule))
+    search = Mock(side_effect=[JobSkipped("target_unreachable", "It cannot be reached.")])
+    monkeypatch.setattr(preparing, "find_quality", search)
+    with pytest.raises(JobSkipped, match="target_unreachable"):
+        prepare(world.context())
+    assert not EncoderCheck.objects.exists()  # and none was tried in vain
 
 
 def test_an_encoder_that_is_hardware_by_name_needs_no_reason(
