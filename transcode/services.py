@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import QuerySet
 
+    from library.listing.selection import FileSelection
     from mediaflow.base.models import Operation
     from transcode.models import Preset
 
@@ -108,6 +109,40 @@ def start_enqueue(
             "actor_id": actor.pk if actor else None,
         },
         actor=actor,
+    )
+
+
+def enqueue_selection(
+    selection: FileSelection,
+    *,
+    preset: Preset,
+    actor: AbstractBaseUser | None,
+    output_mode: str | None = None,
+    priority: int = 0,
+    cause: str = "",
+) -> EnqueueResult | Operation:
+    """At once, or as an operation where that would keep the browser waiting. Raises QueueProblem.
+
+    An ignored film is queued where a person named it and no other.
+    """
+    count = selection.count
+    if selection.is_all and (count is None or count > DIRECT_LIMIT):
+        return start_enqueue(
+            query=selection.query,
+            preset=preset,
+            actor=actor,
+            output_mode=output_mode,
+            priority=priority,
+            cause=cause,
+        )
+    return enqueue_files(
+        files=selection.queryset,
+        preset=preset,
+        actor=actor,
+        output_mode=output_mode,
+        priority=priority,
+        includes_ignored=selection.names_one_film,
+        cause=cause,
     )
 
 

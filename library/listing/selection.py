@@ -50,6 +50,11 @@ class FileSelection:
         return not self.is_all and not self.ids
 
     @property
+    def names_one_film(self) -> bool:
+        """A person named this film and no other."""
+        return not self.is_all and len(self.ids) == 1
+
+    @property
     def count(self) -> int | None:
         """Exact up to 10,000; None beyond (an Operation counts exactly)."""
         if self.is_all:

@@ -14,6 +14,7 @@ from library.models import (
     PlexSectionTrouble,
     PlexServer,
 )
+from library.pages.plex_folders import folders_of
 from library.plex.looking import LOOK_KIND
 from library.plex.removal import REMOVE_KIND
 from library.plex.sync_operation import SYNC
@@ -125,3 +126,21 @@ def server_state(server: PlexServer) -> tuple[str, str]:
     if server.seen_at is None:
         return "wait", "Not asked yet"
     return "ok", "Answers"
+
+
+def settings_page(server: PlexServer) -> dict[str, object]:
+    """What the page of one server's settings shows beside the form."""
+    kind, word = server_state(server)
+    return {"server": server, "kind": kind, "word": word, "folders": folders_of(server)}
+
+
+def removal_words(server: PlexServer) -> str:
+    """What is said before a server is removed."""
+    text = (
+        "Its plays, labels and the files that only Plex knows leave the list here. Nothing at Plex"
+        " and nothing on a disk changes."
+    )
+    if server.account is not None and server.account.token_encrypted:
+        name = server.account.username
+        text += f" While {name} is signed in, it is found again; switch it off to leave it out."
+    return text

@@ -10,9 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from library.models import PlexSection, PlexServer
-from library.pages.plex_folders import folders_of
 from library.pages.plex_forms import ServerAddForm, ServerForm
-from library.pages.plex_page import server_state
+from library.pages.plex_page import removal_words, settings_page
 from library.plex.by_hand import TypedProblem, add_server
 from library.plex.choices import (
     add_section_folder,
@@ -30,6 +29,7 @@ from mediaflow.base.htmx import ask_first
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from mediaflow.accounts.models import User
     from mediaflow.base.htmx import HtmxHttpRequest
 
 
@@ -63,30 +63,34 @@ def _warn_of(request: HtmxHttpRequest, token: str) -> None:
 def server_edit(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
     server = get_object_or_404(PlexServer, pk=server_id)
     form = ServerForm(request.POST or None, instance=server)
-    if request.method == "POST" and form.is_valid():
-        try:
-            save_server_settings(
-                form.instance,
-                address=form.cleaned_data["address"],
-                token=form.cleaned_data["token"],
-                sync_hours=form.cleaned_data["sync_hours"],
-                changed=form.changed_data,
-                actor=request.user,
-            )
-        except TypedProblem as problem:
-            field = "address" if problem.field == "url" else problem.field
-            form.add_error(field or None, problem.text)
-        else:
-            _warn_of(request, form.cleaned_data["token"])
-            messages.success(request, f"The settings of {server.name} are saved.")
-            return redirect("library:plex")
-    shown = PlexServer.objects.get(pk=server.pk)  # as stored: a wrong form changes the instance
-    kind, word = server_state(shown)
-    context = {
-        "form": form, "server": shown, "kind": kind, "word": word, "folders": folders_of(shown),
-    }  # fmt: skip
+    if request.method == "POST" and _store_settings(form, request.user):
+        _warn_of(request, form.cleaned_data["token"])
+        messages.success(request, f"The settings of {server.name} are saved.")
+        return redirect("library:plex")
+    # As stored: a wrong form changes the instance.
+    context = {"form": form, **settings_page(PlexServer.objects.get(pk=server.pk))}
     status = 422 if form.errors else 200
     return render(request, "library/plex/server.html", context, status=status)
+
+
+def _store_settings(form: ServerForm, actor: User) -> bool:
+    """False: nothing is stored, and the form says why."""
+    if not form.is_valid():
+        return False
+    try:
+        save_server_settings(
+            form.instance,
+            address=form.cleaned_data["address"],
+            token=form.cleaned_data["token"],
+            sync_hours=form.cleaned_data["sync_hours"],
+            changed=form.changed_data,
+            actor=actor,
+        )
+    except TypedProblem as problem:
+        field = "address" if problem.field == "url" else problem.field
+        form.add_error(field or None, problem.text)
+        return False
+    return True
 
 
 @operator_required
@@ -109,17 +113,10 @@ def server_remove(request: HtmxHttpRequest, server_id: int) -> HttpResponse:
         else:
             messages.success(request, f"{server.name} is being removed; at Plex nothing changes.")
         return redirect("library:plex")
-    text = (
-        "Its plays, labels and the files that only Plex knows leave the list here. Nothing at Plex"
-        " and nothing on a disk changes."
-    )
-    if server.account is not None and server.account.token_encrypted:
-        name = server.account.username
-        text += f" While {name} is signed in, it is found again; switch it off to leave it out."
     return ask_first(
         request,
         title=f"Remove {server.name}?",
-        text=text,
+        text=removal_words(server),
         verb="Remove",
         action=reverse("library:plex_server_remove", args=[server.pk]),
         cancel_url=reverse("library:plex"),

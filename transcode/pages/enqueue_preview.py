@@ -98,18 +98,13 @@ class Preview:
 def make_order(
     preset: Preset, selection: FileSelection, *, output_mode: str = "", priority: int = 0
 ) -> EnqueueOrder:
-    """As `services.enqueue_files` will make it."""
+    """As `services.enqueue_selection` will make it."""
     return EnqueueOrder(
         preset=preset,
         output_mode=output_mode or str(preset.spec.get("output", OutputMode.REPLACE)),
         priority=priority,
-        includes_ignored=names_one_film(selection),
+        includes_ignored=selection.names_one_film,
     )
-
-
-def names_one_film(selection: FileSelection) -> bool:
-    """A person named this film and no other: an ignored one is meant, too."""
-    return not selection.is_all and len(selection.ids) == 1
 
 
 def count_order(

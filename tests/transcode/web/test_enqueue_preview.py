@@ -17,11 +17,11 @@ from mediaflow.base.hooks import hooked
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import run_operation_here
 from tests.transcode.web import rows
+from transcode import services
 from transcode.models import Job, JobStatus, OutputMode
 from transcode.pages import enqueue_preview
 from transcode.pages import hooks as page_hooks
 from transcode.pages.live import live_parts
-from transcode.pages.views import enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +122,7 @@ def test_a_second_click_queues_nothing_twice(page: Client) -> None:
 def test_many_films_are_queued_by_an_operation(
     page: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enqueue, "DIRECT_LIMIT", 2)
+    monkeypatch.setattr(services, "DIRECT_LIMIT", 2)
     for _ in range(3):
         rows.make_file()
     response = page.post(reverse(CONFIRM), {"select": "all", "q": "", "preset": "balanced"})
