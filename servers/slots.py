@@ -76,7 +76,7 @@ def _wait_for_slot(kind: str, job_id: int, checkpoint: Callable[[], None]) -> Sl
         try:
             lease = take_slot(kind, job_id)
         except (OperationalError, InterfaceError) as error:
-            connection.close_if_unusable_or_obsolete()
+            connection.close()
             if time.monotonic() - answered_at >= DATABASE_PATIENCE_S:
                 reason = f"The database did not answer for {DATABASE_PATIENCE_S:.0f} s: {error}."
                 raise JobWaits("database_busy", reason) from error

@@ -146,10 +146,12 @@ def test_a_database_that_is_away_for_a_moment_is_waited_for() -> None:
     with (
         patch("time.sleep"),
         patch.object(slots, "take_slot", take),
+        patch.object(slots, "connection") as connection,
         acquire_slot("encode", 1, checkpoint=lambda: asked.append(1)),
     ):
         assert SlotLease.objects.count() == 1
     assert len(asked) == 2
+    assert connection.close.call_count == 2  # a broken one does not come back by itself
 
 
 def test_a_database_that_stays_away_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +160,7 @@ def test_a_database_that_stays_away_ends_the_wait(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(slots, "time", stand_in)
     with (
         patch.object(slots, "take_slot", side_effect=OperationalError("gone")) as take,
+        patch.object(slots, "connection"),
         pytest.raises(JobWaits, match="did not answer for 60 s: gone"),
         acquire_slot("encode", 1, checkpoint=lambda: None),
     ):

@@ -32,6 +32,12 @@ _STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);
 _ENDS = "pass"
 
 
+@pytest.fixture(autouse=True)
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's transaction ends with its connection."""
+    monkeypatch.setattr(dispatch, "close_old_connections", lambda: None)
+
+
 @pytest.fixture
 def starts() -> Iterator[list[list[str]]]:
     """Replaces the commands of children by `starts.code`; keeps what was asked for."""
@@ -216,7 +222,6 @@ def test_periodic_tasks_wait_for_a_database_that_is_away(
     with (
         patch.object(dispatch, "run_due_tasks", side_effect=OperationalError("gone")),
         patch("transcode.queue.dispatch.connection.close") as closed,
-        patch("transcode.queue.dispatch.close_old_connections"),
     ):
         dispatch._run_periodic()
     assert "periodic tasks: the database is not there" in caplog.text
@@ -276,7 +281,6 @@ def test_a_database_that_is_away_is_waited_for(
         patch.object(dispatcher, "_bury", side_effect=OperationalError("gone")),
         patch.object(dispatcher, "_start_jobs") as start_jobs,
         patch("transcode.queue.dispatch.connection.close"),
-        patch("transcode.queue.dispatch.close_old_connections"),
     ):
         dispatcher.step()
     assert "the database is not there" in caplog.text
