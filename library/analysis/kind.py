@@ -28,6 +28,12 @@ class AnalysisKind:
     is_group: bool = False  # about several files: `file` is null, `group_key` and `figures` say
 
     @property
+    def phrase(self) -> str:
+        """The title inside a sentence: names and abbreviations keep their capitals."""
+        is_name = self.title[:2].isupper()
+        return self.title if is_name else f"{self.title[:1].lower()}{self.title[1:]}"
+
+    @property
     def can_queue(self) -> bool:
         """Whether its films can be queued from the page."""
         return bool(self.preset)

@@ -178,7 +178,7 @@ def _kind_reasons(tallies: Sequence[RecommendationSum]) -> tuple[Reason, ...]:
         saving = SavingsEstimate(
             tally.savings_bytes, tally.savings_low_bytes, tally.savings_high_bytes, _basis(found)
         )
-        rows.append(Reason(f": {KINDS[slug].title.lower()}", tally.count, saving))
+        rows.append(Reason(f": {KINDS[slug].phrase}", tally.count, saving))
     return tuple(sorted(rows, key=lambda row: -row.saving.expected)[:4])
 
 

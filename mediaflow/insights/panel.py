@@ -44,7 +44,7 @@ def insight_panel(request: HttpRequest, file: Model) -> FilmPanel | None:
         timeline=tuple(
             TimelineEntry(
                 at=row.created_at,
-                title=f"Recommended: {KINDS[row.kind].title.lower()}",
+                title=f"Recommended: {KINDS[row.kind].phrase}",
                 icon="bulb",
                 sub=str(RecommendationState(row.state).label).lower(),
             )

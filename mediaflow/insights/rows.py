@@ -131,7 +131,7 @@ def _group_title(row: Recommendation, kind: AnalysisKind) -> str:
         resolution_label(int(row.figures.get("resolution", 0) or 0)),
         container_label(str(row.figures.get("container", ""))),
     )
-    what = ", ".join(part for part in parts if part) or kind.title.lower()
+    what = ", ".join(part for part in parts if part) or kind.phrase
     return f"{row.member_count:,} films in {what}"
 
 

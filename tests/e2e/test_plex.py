@@ -91,9 +91,9 @@ def test_plex_is_signed_in_to_mapped_tested_and_synced(
         look(page, "plex-server")
         page.get_by_label("Plex runs on this machine").check()
         page.click("main .form .btn-primary")
-        page.get_by_role("button", name="Sync Movies", exact=True).wait_for(timeout=WAIT_MS)
-        page.get_by_role("button", name="Sync Movies", exact=True).click()
-        page.get_by_role("button", name="Sync Movies now").wait_for(timeout=WAIT_MS)
+        page.get_by_role("button", name="Sync this: Movies").wait_for(timeout=WAIT_MS)
+        page.get_by_role("button", name="Sync this: Movies").click()
+        page.get_by_role("button", name="Sync now: Movies").wait_for(timeout=WAIT_MS)
         page.locator("#plex-live:not([hx-get])").wait_for(timeout=WAIT_MS)
         look(page, "plex-synced")
         assert page.get_by_text("3 not reachable here").count() == 1

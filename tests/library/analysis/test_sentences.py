@@ -150,3 +150,17 @@ def test_plays_are_counted_in_words(count: int, last: datetime | None, expected:
 )
 def test_several_are_listed(words: list[str], expected: str) -> None:
     assert listed(words, "or") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("codec", "old or wasteful codecs"),
+        ("hdr_to_sdr", "HDR without an SDR copy"),
+        ("chromecast", "nearly ready for Chromecast"),
+    ],
+)
+def test_inside_a_sentence_names_and_abbreviations_keep_their_capitals(
+    kind: str, expected: str
+) -> None:
+    assert KINDS[kind].phrase == expected

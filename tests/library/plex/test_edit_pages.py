@@ -201,6 +201,13 @@ def test_a_filter_becomes_a_collection(
     assert not PlexCollection.objects.exists()
 
 
+def test_without_a_library_in_plex_the_page_says_where_to_switch_one_on(page: Client) -> None:
+    content = page.get(url("plex_collection_new")).content.decode()
+    assert "No library of Plex is synced" in content
+    assert f'href="{url("plex")}"' in content
+    assert 'name="title"' not in content
+
+
 def test_a_saved_filter_becomes_a_collection(
     page: Client, section: PlexSection, operator: User
 ) -> None:
