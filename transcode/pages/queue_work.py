@@ -11,6 +11,7 @@ from mediaflow.templatetags._text import size
 from transcode import services
 from transcode.models import Job, JobStatus, TrashEntry, TrashState
 from transcode.trash.purge import purge_entry
+from transcode.trash.room import end_pause_with_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,4 +84,5 @@ def run_purge(context: OperationContext) -> None:
         kept += not result.ok
         text = f"{size(freed).text} freed" + (f", {kept} kept: see their jobs" if kept else "")
         context.report(number, len(ids), message=text)
+    end_pause_with_room()
     context.set_result({"freed_bytes": freed, "kept": kept})

@@ -59,7 +59,7 @@ from transcode.replacing.stage import (
 )
 from transcode.replacing.steps import run_forward
 from transcode.trash.place import write_sidecar
-from transcode.trash.sweep import make_room
+from transcode.trash.room import make_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +135,7 @@ def _run(
                 announce_swap(row)
             stage(ctx, row, output, proof, library)
             if not is_beside(row):
-                make_room(row)
+                make_room(row)  # again: others may have filled the trash while this was copied
             ctx.checkpoint()
             retry_on_busy(lambda: _pass_point_of_no_return(ctx, row, library, output))
             reach(SWAPPING)
