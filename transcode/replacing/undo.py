@@ -12,6 +12,7 @@ film. The output goes away only after the original is in place.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ from transcode.replacing.announce import announce_swap
 from transcode.replacing.back import become_stuck
 from transcode.replacing.finish import OUTBOX_SWAPPED, tell_others
 from transcode.replacing.journal import (
+    IllegalStep,
     JournalBusy,
     JournalLost,
     advance,
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
     from mediaflow.accounts.models import User
     from mediaflow.base.operations import OperationContext
+
+log = logging.getLogger(__name__)
 
 MARKED: Final = declare("undo.marked", "the journal says undoing")
 ANNOUNCED: Final = declare("undo.announced", "what others know of the film is noted")
@@ -105,7 +109,23 @@ def undo_job(
         return UndoResult(job_id, False, str(refusal), file)
     except JournalBusy:
         return UndoResult(job_id, False, "Another process is at work on this film.", file)
+    except JournalLost:
+        text = "Another process went on with this film meanwhile; look at it again, then undo."
+        return UndoResult(job_id, False, text, file)
+    except IllegalStep as error:
+        log.exception("undo of job %s", job_id)
+        text = f"Its journal has no such step ({error}); nothing more was touched."
+        return UndoResult(job_id, False, text, file)
+    except OSError as error:
+        return UndoResult(job_id, False, _interrupted(row, error), file)
     return UndoResult(job_id, True, "", file)
+
+
+def _interrupted(row: Replacement, error: OSError) -> str:
+    why = error.strerror or error
+    if row.state == JournalState.UNDOING:
+        return f"It was interrupted ({why}) and goes on by itself."
+    return f"It could not begin ({why}), and nothing was touched; try again later."
 
 
 def _check(row: Replacement, tick: Callable[[], None]) -> None:
@@ -214,9 +234,7 @@ def _bring_back(row: Replacement) -> None:
             "Something new came under the original's name; nothing was touched."
         ) from error
     except OSError as error:
-        raise _Refused(
-            f"It was interrupted ({error.strerror or error}) and goes on by itself."
-        ) from error
+        raise _Refused(_interrupted(row, error)) from error
 
 
 def _ask_a_person(row: Replacement, why: str) -> None:
@@ -282,9 +300,16 @@ def finish_open_undos() -> int:
     Journals of jobs that have not ended belong to their runner (transcode/replacing/recovery.py).
     """
     rows = Replacement.objects.filter(state=JournalState.UNDOING).exclude(job__status__in=ACTIVE)
-    return sum(
-        undo_job(job_id, actor=None).ok for job_id in list(rows.values_list("job_id", flat=True))
-    )
+    return sum(_finish_undo(job_id) for job_id in list(rows.values_list("job_id", flat=True)))
+
+
+def _finish_undo(job_id: int) -> bool:
+    """One that fails keeps none of the others from their end; it is tried again with the next."""
+    try:
+        return undo_job(job_id, actor=None).ok
+    except Exception:  # the edge of the periodic task: logged, and the row stays as it is
+        log.exception("undo of job %s", job_id)
+        return False
 
 
 def run_undo_operation(context: OperationContext) -> None:
