@@ -11,7 +11,7 @@ from mediaflow.base.audit import record_audit
 from mediaflow.base.operations import start_operation
 from mediaflow.base.restore_flag import is_reconcile_pending
 from mediaflow.base.wake import ring
-from transcode.models import Job, JobStatus, OutputMode, Replacement
+from transcode.models import Job, OutputMode, Replacement
 from transcode.queue import job_queue, pause
 from transcode.queue import order as queue_order
 from transcode.queue.enqueue import EnqueueOrder, EnqueueResult, insert_jobs
@@ -312,11 +312,3 @@ def undo_jobs(job_ids: Sequence[int], *, actor: AbstractBaseUser | None) -> Oper
         unit="films",
         actor=actor,
     )
-
-
-def undoable_jobs(job_ids: Iterable[int] | None = None) -> QuerySet[Job]:
-    """Completed jobs whose original is still kept."""
-    jobs = Job.objects.filter(
-        status=JobStatus.COMPLETED, undone_at=None, replacement__trash__state="kept"
-    )
-    return jobs if job_ids is None else jobs.filter(pk__in=list(job_ids))

@@ -25,7 +25,15 @@ from mediaflow.base.audit import record_audit
 from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.fs import NotOurs, fs, parent_of
-from transcode.models import Job, JournalState, OutputMode, Replacement, TrashEntry, TrashState
+from transcode.models import (
+    IN_TRASH,
+    Job,
+    JournalState,
+    OutputMode,
+    Replacement,
+    TrashEntry,
+    TrashState,
+)
 from transcode.outcomes import JobWaits
 from transcode.queue import job_queue
 from transcode.replacing.announce import announce_swap
@@ -42,6 +50,7 @@ from transcode.replacing.journal import (
 )
 from transcode.replacing.picture import Holds, Identity, Unfit, names_of
 from transcode.replacing.steps import run_back
+from transcode.replacing.undoable import UNDO_BEGINS
 from transcode.states import ACTIVE
 from transcode.trash.place import remove_sidecar
 from transcode.trash.purge import change_trash, is_library_there
@@ -60,9 +69,6 @@ NAMES_BACK: Final = declare("undo.names_back", "the original has its name, our o
 COMMITTED: Final = declare("undo.committed", "the journal says undone")
 OUTBOX_RESTORED: Final = "file_restored"
 NOTHING_REPLACED: Final = "This job has replaced nothing."
-_UNDOABLE: Final = frozenset({JournalState.DONE, JournalState.PUBLISHED, JournalState.UNDOING})
-
-_IN_TRASH: Final = frozenset({TrashState.KEPT, TrashState.PURGING})  # purging: was cut short
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ def undo_job(
             reach(NAMES_BACK)
             retry_on_busy(lambda: _write_undone(row, actor))
             reach(COMMITTED)
+        # Undone while both names existed: a job that waits has nothing left to do.
+        job_queue.cancel_waiting(job_id, reason="Undone before the original left.")
     except _Refused as refusal:
         return UndoResult(job_id, False, str(refusal), file)
     except JournalBusy:
@@ -135,7 +143,7 @@ def _check(row: Replacement, tick: Callable[[], None]) -> None:
         raise _Refused("It was undone already.")
     if row.state == JournalState.ABANDONED:
         raise _Refused(NOTHING_REPLACED)
-    if row.state not in _UNDOABLE:
+    if row.state not in UNDO_BEGINS:
         raise _Refused(f"The swap has no end yet ({row.get_state_display().lower()}).")
     if not is_library_there(row):
         raise _Refused("The library is not there; is it mounted?")
@@ -152,7 +160,7 @@ def _check_trash(row: Replacement) -> None:
     entry = TrashEntry.objects.filter(replacement=row).first()
     if entry is None:
         raise _Refused("The original is not in the trash.")
-    if entry.state not in _IN_TRASH:
+    if entry.state not in IN_TRASH:
         raise _Refused(f"The original is gone: {entry.get_state_display().lower()}.")
 
 

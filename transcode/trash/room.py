@@ -11,7 +11,7 @@ from typing import Final
 from library.folding import display_path
 from mediaflow.base.fs import fs, parent_of
 from mediaflow.base.settings_store import get_setting
-from transcode.models import Replacement, TrashEntry, TrashState
+from transcode.models import IN_TRASH, Replacement, TrashEntry, TrashState
 from transcode.outcomes import JobHeld, JobWaits
 from transcode.queue.pause import PausedBy, pause_for_trash, read_pause, resume_from_trash
 from transcode.states import ACTIVE
@@ -81,9 +81,9 @@ def _fits(device: int, needed: int, limit: int) -> bool:
 
 
 def _entries_on(device: int) -> list[TrashEntry]:
-    """What is kept on one file system, the oldest first."""
+    """What lies in the trash of one file system, the oldest first."""
     found, known = [], {}
-    for entry in TrashEntry.objects.filter(state=TrashState.KEPT).order_by("trashed_at"):
+    for entry in TrashEntry.objects.filter(state__in=IN_TRASH).order_by("trashed_at"):
         folder = parent_of(bytes(entry.path_raw))
         if folder not in known:
             try:
@@ -112,4 +112,5 @@ def _may_purge(device: int) -> bool:
     """
     if get_setting("trash_cap_policy") != OLDEST_FIRST:
         return False
-    return any(not entry.kept_reason for entry in _entries_on(device))
+    kept = (entry for entry in _entries_on(device) if entry.state == TrashState.KEPT)
+    return any(not entry.kept_reason for entry in kept)

@@ -15,7 +15,7 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from mediaflow.base.db_retry import retry_on_busy
-from transcode.models import TrashEntry, TrashState
+from transcode.models import IN_TRASH, TrashEntry, TrashState
 from transcode.trash.place import is_gone_from_trash
 from transcode.trash.purge import (
     find_again,
@@ -58,7 +58,7 @@ class SweepResult:
 
 def trash_summary() -> TrashSummary:
     """One query over the rows; the disk is not asked."""
-    kept, purged = Q(state=TrashState.KEPT), Q(state=TrashState.PURGED)
+    kept, purged = Q(state__in=IN_TRASH), Q(state=TrashState.PURGED)
     found = TrashEntry.objects.aggregate(
         kept_count=Count("pk", filter=kept),
         kept_bytes=Sum("size_bytes", filter=kept),

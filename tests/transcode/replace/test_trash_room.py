@@ -188,3 +188,16 @@ def test_emptying_the_trash_lets_the_queue_go_on_at_once(
     run_operation_here(start_purge(actor=admin_user))
     assert not read_pause().is_paused
     assert waiting.restart() == JobStatus.COMPLETED
+
+
+def test_an_original_whose_purge_was_cut_short_takes_its_room_until_it_is_gone(
+    make_world: Callable[..., World], admin_user: User
+) -> None:
+    _trashed(make_world)
+    TrashEntry.objects.update(state=TrashState.PURGING)
+    set_setting("trash_cap_bytes", SIZE + 10, None)
+    waiting = _refused(make_world)
+    done = run_operation_here(start_purge(actor=admin_user))
+    assert done.result == {"freed_bytes": SIZE, "kept": 0}
+    assert TrashEntry.objects.get().state == TrashState.PURGED
+    assert waiting.restart() == JobStatus.COMPLETED

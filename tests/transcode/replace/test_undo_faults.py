@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from library.models import FileState
 from mediaflow.base.fs import fs
 from mediaflow.base.operations import run_operation_here
 from tests.faults.places import Before, Killed, Refusing, at_point
 from tests.transcode.replace.invariants import broken_invariants
 from tests.transcode.replace.world import tree
-from transcode.models import JournalState, Replacement
+from transcode.models import Job, JobStatus, JournalState, Replacement
+from transcode.queue import job_queue
 from transcode.replacing import undo
 from transcode.replacing.journal import IllegalStep, JournalLost
 from transcode.replacing.undo import finish_open_undos, undo_job
@@ -126,3 +128,24 @@ def test_an_undo_that_finds_no_place_for_its_lock_has_touched_nothing(
     reason = undo_job(world.job.pk, actor=None).reason
     assert reason.startswith("It could not begin (No space left on device)")
     assert tree(world.root) == before
+
+
+def test_a_job_that_waits_while_both_names_exist_is_over_once_it_is_undone(
+    make_world: Callable[..., World],
+) -> None:
+    """Its runner died or was stopped there: nobody else would end it while the queue is paused."""
+    world = make_world(name=b"film.avi")
+    before = tree(world.root)
+    with at_point("replace.published"), pytest.raises(Killed):
+        world.swap()
+    job_queue.take_over(world.job.pk, Job.objects.get().lease_token)
+    assert undo_job(world.job.pk, actor=None).ok
+    assert {p: sha for p, sha in tree(world.root).items() if b".mediaflow" not in p} == {
+        p: sha for p, sha in before.items() if b".mediaflow" not in p
+    }
+    job = Job.objects.get()
+    assert (job.status, job.reason) == (JobStatus.CANCELLED, "Undone before the original left.")
+    assert job.undone_at is not None
+    world.file.refresh_from_db()
+    assert world.file.state == FileState.IGNORED
+    assert broken_invariants(world) == []

@@ -19,6 +19,7 @@ from transcode import services
 from transcode.pages.history import HistoryForm, csv_rows, jobs_matching, read_page, read_totals
 from transcode.pages.queue_work import start_purge
 from transcode.pages.views.answers import answer_moved_on, answer_refused
+from transcode.replacing.undoable import undoable_jobs
 from transcode.trash.sweep import trash_summary
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def trash_purge(request: HtmxHttpRequest) -> HttpResponse:
 
 def _undoable(data: QueryDict) -> QuerySet[Job]:
     matching = jobs_matching(HistoryForm(data))
-    return services.undoable_jobs().filter(pk__in=matching.values("pk"))
+    return undoable_jobs().filter(pk__in=matching.values("pk"))
 
 
 def _filter_query(data: QueryDict) -> str:
