@@ -399,5 +399,15 @@ def needs_you(row: Replacement) -> JobHeld:
     return JobHeld(
         "swap_stuck",
         f"What lies at {display_path(bytes(row.original_raw))} fits no step of its swap:"
-        f" {row.detail}. Nothing was touched; look at the files, then retry.",
+        f" {row.detail}. {_what_has_changed(row)} Nothing more is touched: look at the files, put"
+        " them right, then let the job go on.",
     )
+
+
+def _what_has_changed(row: Replacement) -> str:
+    if row.stuck_from in {JournalState.COPYING, JournalState.STAGED}:
+        return "The journal says that the swap had not begun."
+    if is_beside(row) or not row.trash_raw:
+        return "The swap had begun, so the new file may have its name already."
+    place = display_path(bytes(row.trash_raw))
+    return f"The swap had begun: names may have changed, and the original may lie at {place}."

@@ -76,7 +76,10 @@ def undo_filtered_ask(request: HtmxHttpRequest) -> HttpResponse:
     jobs = _undoable(request.GET)
     count = jobs.count()
     if not count:
-        text = "Nothing of this can be undone: no original of it is kept."
+        text = (
+            "None of these films can be put back: nothing was replaced, or the original has left"
+            " the trash. The settings say for how many days originals are kept."
+        )
         return answer_refused(request, text, _history_url(request.GET))
     total = jobs.aggregate(total=Sum("source_bytes"))["total"] or 0
     films = "1 original" if count == 1 else f"{count:,} originals"
