@@ -49,7 +49,7 @@ from transcode.replacing.journal import (
 )
 from transcode.replacing.names import beside_path, final_path, part_path
 from transcode.replacing.picture import Identity, Unfit, has_changed_name, is_beside, names_of
-from transcode.replacing.problems import outcome_of
+from transcode.replacing.problems import needs_you, outcome_of
 from transcode.replacing.stage import (
     check_library,
     check_output_folder,
@@ -392,22 +392,3 @@ def explained(row: Replacement) -> Iterator[None]:
         raise JobWaits(
             "database_busy", f"The database could not be written: {error}.", delay_s=BUSY_WAIT_S
         ) from error
-
-
-def needs_you(row: Replacement) -> JobHeld:
-    """What a stuck journal means for its job."""
-    return JobHeld(
-        "swap_stuck",
-        f"What lies at {display_path(bytes(row.original_raw))} fits no step of its swap:"
-        f" {row.detail}. {_what_has_changed(row)} Nothing more is touched: look at the files, put"
-        " them right, then let the job go on.",
-    )
-
-
-def _what_has_changed(row: Replacement) -> str:
-    if row.stuck_from in {JournalState.COPYING, JournalState.STAGED}:
-        return "The journal says that the swap had not begun."
-    if is_beside(row) or not row.trash_raw:
-        return "The swap had begun, so the new file may have its name already."
-    place = display_path(bytes(row.trash_raw))
-    return f"The swap had begun: names may have changed, and the original may lie at {place}."

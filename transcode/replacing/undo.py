@@ -50,7 +50,7 @@ from transcode.replacing.journal import (
 )
 from transcode.replacing.picture import Holds, Identity, Unfit, names_of
 from transcode.replacing.steps import run_back
-from transcode.replacing.undoable import UNDO_BEGINS
+from transcode.replacing.undoable import UNDO_BEGINS, is_undo_stuck
 from transcode.states import ACTIVE
 from transcode.trash.place import remove_sidecar
 from transcode.trash.purge import change_trash, is_library_there
@@ -99,20 +99,10 @@ def undo_job(
     file = display_path(bytes(row.original_raw))
     try:
         with hold_journal(job_id):
-            row.refresh_from_db()
-            if row.state == JournalState.STUCK and row.stuck_from == JournalState.UNDOING:
-                advance(row, JournalState.UNDOING)  # a person has looked and asks again
-            if row.state != JournalState.UNDOING:
-                _check(row, tick)
-                retry_on_busy(lambda: _mark(row, actor))
-                reach(MARKED)
-            _announce(row)
-            _bring_back(row)
-            reach(NAMES_BACK)
-            retry_on_busy(lambda: _write_undone(row, actor))
-            reach(COMMITTED)
+            _undo(row, actor, tick)
         # Undone while both names existed: a job that waits has nothing left to do.
-        job_queue.cancel_waiting(job_id, reason="Undone before the original left.")
+        why = "Undone before the original left."
+        retry_on_busy(lambda: job_queue.cancel_waiting(job_id, reason=why))
     except _Refused as refusal:
         return UndoResult(job_id, False, str(refusal), file)
     except JournalBusy:
@@ -127,6 +117,22 @@ def undo_job(
     except OSError as error:
         return UndoResult(job_id, False, _interrupted(row, error), file)
     return UndoResult(job_id, True, "", file)
+
+
+def _undo(row: Replacement, actor: User | None, tick: Callable[[], None]) -> None:
+    """The steps, each repeatable. Raises _Refused, JournalLost, OSError."""
+    row.refresh_from_db()
+    if is_undo_stuck(row):
+        advance(row, JournalState.UNDOING)  # a person has looked and asks again
+    if row.state != JournalState.UNDOING:
+        _check(row, tick)
+        retry_on_busy(lambda: _mark(row, actor))
+        reach(MARKED)
+    _announce(row)
+    _bring_back(row)
+    reach(NAMES_BACK)
+    retry_on_busy(lambda: _write_undone(row, actor))
+    reach(COMMITTED)
 
 
 def _interrupted(row: Replacement, error: OSError) -> str:
