@@ -16,7 +16,7 @@ from library.models import Library, LibraryKind
 from mediaflow.base.hooks import hooked
 from mediaflow.base.settings_store import get_settings
 from mediaflow.disks import gauge_of, low_disks
-from transcode.models import TrashEntry, TrashState
+from transcode.models import IN_TRASH, TrashEntry
 from transcode.queue.opening import opens_at
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _nav_disk() -> dict[str, Any] | None:
     use = gauge.read()
     if use is None:
         return None
-    kept = TrashEntry.objects.filter(state=TrashState.KEPT).aggregate(total=Sum("size_bytes"))
+    kept = TrashEntry.objects.filter(state__in=IN_TRASH).aggregate(total=Sum("size_bytes"))
     capacity = int(get_settings("display_capacity_bytes")["display_capacity_bytes"])
     return {
         "name": library.name,

@@ -10,10 +10,9 @@ from library.models import FileState, MediaFile
 from mediaflow.base.audit import record_audit
 from mediaflow.base.operations import start_operation
 from mediaflow.base.restore_flag import is_reconcile_pending
-from mediaflow.base.settings_store import set_setting
 from mediaflow.base.wake import ring
-from transcode.models import Job, JobStatus, OutputMode, Replacement
-from transcode.queue import job_queue
+from transcode.models import Job, OutputMode, Replacement
+from transcode.queue import job_queue, pause
 from transcode.queue import order as queue_order
 from transcode.queue.enqueue import EnqueueOrder, EnqueueResult, insert_jobs
 from transcode.queue.recommended import link_jobs, origin_of
@@ -286,9 +285,7 @@ def _check_priority(priority: int) -> None:
 
 def pause_queue(reason: str, *, actor: AbstractBaseUser | None = None) -> None:
     """No new job starts; running ones go on. The reason is shown above the queue."""
-    set_setting("queue_paused", True, actor)
-    set_setting("queue_paused_reason", reason[:300], actor)
-    record_audit("queue.pause", actor=actor, detail=reason)
+    pause.pause_by_person(reason, actor=actor)
 
 
 def resume_queue(*, actor: AbstractBaseUser | None = None) -> None:
@@ -298,10 +295,7 @@ def resume_queue(*, actor: AbstractBaseUser | None = None) -> None:
             "A backup was restored: run `mediaflow doctor --library` first, which compares the"
             " disks with the database and then lets the queue go on."
         )
-    set_setting("queue_paused", False, actor)
-    set_setting("queue_paused_reason", "", actor)
-    record_audit("queue.resume", actor=actor)
-    ring()
+    pause.resume_by_person(actor=actor)
 
 
 def undo_jobs(job_ids: Sequence[int], *, actor: AbstractBaseUser | None) -> Operation:
@@ -318,11 +312,3 @@ def undo_jobs(job_ids: Sequence[int], *, actor: AbstractBaseUser | None) -> Oper
         unit="films",
         actor=actor,
     )
-
-
-def undoable_jobs(job_ids: Iterable[int] | None = None) -> QuerySet[Job]:
-    """Completed jobs whose original is still kept."""
-    jobs = Job.objects.filter(
-        status=JobStatus.COMPLETED, undone_at=None, replacement__trash__state="kept"
-    )
-    return jobs if job_ids is None else jobs.filter(pk__in=list(job_ids))

@@ -17,7 +17,7 @@ from django.db.models import BigIntegerField, Case, Count, F, Q, Sum, Value, Whe
 from django.db.models.functions import Coalesce, Greatest, TruncDate
 from django.utils import timezone
 
-from transcode.models import Job, JobStatus, OutputMode, TrashEntry, TrashState
+from transcode.models import IN_TRASH, Job, JobStatus, OutputMode, TrashEntry, TrashState
 from transcode.prediction.lessons import closed_predictions
 from transcode.states import ACTIVE
 from transcode.trash.sweep import next_purge_on
@@ -104,7 +104,7 @@ def _read(library_id: int | None) -> Savings:
     if library_id is not None:
         trash = trash.filter(replacement__library=library_id)
     purged = trash.filter(state=TrashState.PURGED, ended_at__isnull=False)
-    kept = trash.filter(state__in=(TrashState.KEPT, TrashState.PURGING))
+    kept = trash.filter(state__in=IN_TRASH)
     in_trash = kept.aggregate(n=Count("pk"), size=Sum("size_bytes"))
     freed = purged.aggregate(n=Count("pk"))
     return Savings(

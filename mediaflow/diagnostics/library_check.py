@@ -17,7 +17,7 @@ from library.scanning.marker import marker_matches
 from mediaflow.base.fs import join
 from mediaflow.base.patience import answer_within
 from mediaflow.diagnostics.findings import Check
-from transcode.models import JournalState, Replacement, TrashEntry, TrashState
+from transcode.models import IN_TRASH, JournalState, Replacement, TrashEntry, TrashState
 from transcode.replacing.picture import Holds, Identity, Unfit, names_of, next_forward
 from transcode.trash.place import is_gone_from_trash
 
@@ -127,7 +127,7 @@ def _is_unchanged(row: MediaFile, found: os.stat_result, path: bytes) -> bool:
 
 def _compare_trash(report: LibraryReport, checkpoint: Callable[[], None]) -> None:
     rows = TrashEntry.objects.filter(
-        replacement__library=report.library, state__in=[TrashState.KEPT, TrashState.PURGING]
+        replacement__library=report.library, state__in=IN_TRASH
     ).select_related("replacement")
     for entry in rows.iterator(chunk_size=500):
         checkpoint()

@@ -19,9 +19,9 @@ from library.models import Availability, MediaFile
 from mediaflow.base.audit import record_audit
 from mediaflow.base.models import Setting
 from mediaflow.base.restore_flag import PENDING_KEY
-from mediaflow.base.settings_store import set_setting
 from transcode.models import Job, JobStatus, JournalState, Replacement, TrashEntry, TrashState
 from transcode.queue import job_queue
+from transcode.queue.pause import end_restore_pause
 from transcode.replacing.journal import JournalBusy, JournalLost, advance, hold_journal
 from transcode.replacing.picture import Holds, Identity, names_of
 
@@ -84,9 +84,12 @@ def _let_queue_go_on() -> None:
     """As it was in the backup: a queue that somebody had paused stays paused."""
     pending = Setting.objects.filter(key=PENDING_KEY).first()
     before = pending.value if pending and isinstance(pending.value, dict) else {}
-    set_setting("queue_paused", bool(before.get("queue_paused")), None)
-    set_setting("queue_paused_reason", str(before.get("queue_paused_reason", "")), None)
-    Setting.objects.filter(key=PENDING_KEY).delete()
+    with transaction.atomic():
+        Setting.objects.filter(key=PENDING_KEY).delete()
+        end_restore_pause(
+            was_paused=bool(before.get("queue_paused")),
+            reason=str(before.get("queue_paused_reason", "")),
+        )
 
 
 def _mark_lost(report: LibraryReport) -> int:

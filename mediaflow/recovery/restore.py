@@ -26,12 +26,13 @@ from django.utils import timezone
 from mediaflow.base.leases import is_running_here
 from mediaflow.base.models import Operation, OperationStatus, Setting
 from mediaflow.base.restore_flag import PENDING_KEY
-from mediaflow.base.settings_store import get_settings, set_setting
+from mediaflow.base.settings_store import get_settings
 from mediaflow.recovery import backup
 from mediaflow.recovery.backup import BackupProblem, Manifest
 from mediaflow.supervisor.database import copy_sqlite, set_wal_once
 from servers.models import SlotLease
 from transcode.models import Job, JobStatus
+from transcode.queue.pause import pause_for_restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,8 +105,7 @@ def mark_restored() -> None:
     Setting.objects.get_or_create(
         key=PENDING_KEY, defaults={"value": {"since": timezone.now().isoformat(), **before}}
     )
-    set_setting("queue_paused", True, None)
-    set_setting("queue_paused_reason", PAUSE_REASON[:300], None)
+    pause_for_restore(PAUSE_REASON)
 
 
 def _refuse_newer(manifest: Manifest) -> None:

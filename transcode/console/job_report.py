@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Count
 
 from library.folding import display_path
-from transcode.models import Job, JobStatus, TrashState
+from transcode.models import Job, JobStatus
+from transcode.replacing.undoable import entry_in_trash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,11 +57,8 @@ def _as_json(job: Any) -> dict[str, Any]:
 
 def _trash_path(job: Any) -> str:
     """Where the original is kept; "" when it is not in the trash (any more)."""
-    replacement = getattr(job, "replacement", None)
-    trash = getattr(replacement, "trash", None)
-    if trash is None or trash.state != TrashState.KEPT:
-        return ""
-    return display_path(bytes(trash.path_raw))
+    entry = entry_in_trash(getattr(job, "replacement", None))
+    return display_path(bytes(entry.path_raw)) if entry is not None else ""
 
 
 def job_line(job: dict[str, Any]) -> str:

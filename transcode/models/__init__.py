@@ -17,6 +17,7 @@ from transcode.models.jobs import (
     OutputMode,
 )
 from transcode.models.journal import (
+    IN_TRASH,
     JournalState,
     OutboxEntry,
     ProofRecord,
@@ -41,6 +42,7 @@ from transcode.models.rules import (
 )
 
 __all__ = [
+    "IN_TRASH",
     "Chunk",
     "ChunkAttempt",
     "ChunkAttemptStatus",

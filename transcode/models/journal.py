@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -124,6 +126,10 @@ class TrashState(models.TextChoices):
     PURGING = "purging", "Being purged"
     PURGED = "purged", "Freed"
     LOST = "lost", "Gone from the disk"
+
+
+# What lies there and can be put back. A purge that was cut short may have removed nothing yet.
+IN_TRASH: Final = frozenset({TrashState.KEPT, TrashState.PURGING})
 
 
 class TrashEntry(models.Model):

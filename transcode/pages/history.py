@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from library.folding import search_text
 from mediaflow.base.ids import read_id
-from transcode.models import Job, JobStatus, TrashEntry, TrashState
+from transcode.models import IN_TRASH, Job, JobStatus, TrashEntry, TrashState
 from transcode.pages.causes import cause_choices, cause_filter, cause_of
 from transcode.pages.job_words import (
     film_name,
@@ -215,7 +215,7 @@ def read_totals(jobs: QuerySet[Job]) -> HistoryTotals:
         vmaf=Avg("vmaf_mean", filter=done),
     )
     trash = TrashEntry.objects.filter(replacement__job__in=jobs.values("pk")).aggregate(
-        kept=Sum("size_bytes", filter=Q(state__in=[TrashState.KEPT, TrashState.PURGING])),
+        kept=Sum("size_bytes", filter=Q(state__in=IN_TRASH)),
         purged=Sum("size_bytes", filter=Q(state=TrashState.PURGED)),
     )
     return HistoryTotals(

@@ -11,10 +11,11 @@ from mediaflow.base.film_hooks import BulkAction, FilmPanel, TimelineEntry
 from mediaflow.base.navigation import NavCount
 from mediaflow.templatetags._text import size
 from transcode.after_swap.outbox import given_up_count
-from transcode.models import Job, JobStatus, Preset, TrashState
+from transcode.models import Job, JobStatus, Preset
 from transcode.pages.causes import cause_of
 from transcode.pages.job_words import phase_marks, saved_bytes, state_kind, state_word
 from transcode.pages.queue_page import HEAVY, queue_count, recent_counts
+from transcode.replacing.undoable import entry_in_trash, is_undoable
 from transcode.states import ACTIVE
 from transcode.trash.sweep import purge_due_on
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from mediaflow.accounts.models import User
-    from transcode.models import TrashEntry
 
 MOST_JOBS = 10
 DEFAULT_PRESET = "balanced"
@@ -88,18 +88,12 @@ def _active_context(job: Job) -> dict[str, Any]:
     }
 
 
-def kept_original(job: Job) -> TrashEntry | None:
-    """The original of a job while it lies in the trash."""
-    replacement = getattr(job, "replacement", None)
-    entry: TrashEntry | None = getattr(replacement, "trash", None)
-    return entry if entry is not None and entry.state == TrashState.KEPT else None
-
-
 def _entry(job: Job, *, may_undo: bool) -> TimelineEntry:
-    entry = kept_original(job)
-    can_undo = entry is not None and job.status == JobStatus.COMPLETED and job.undone_at is None
+    row = getattr(job, "replacement", None)
+    entry, can_undo = entry_in_trash(row), is_undoable(job, row)
     saved = saved_bytes(job)
-    figure = f"{size(saved).text} smaller" if saved and job.status in {"completed"} else ""
+    is_done = job.status == JobStatus.COMPLETED
+    figure = f"{size(saved).text} smaller" if saved and is_done else ""
     cause = cause_of(job)
     parts = (f"job {job.pk}", figure or job.reason, cause.text if cause else "")
     sub = " · ".join(part for part in parts if part)
@@ -121,7 +115,7 @@ def _stats(job: Job) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     saved = saved_bytes(job)
     if saved is not None and job.source_bytes:
-        is_kept = kept_original(job) is not None
+        is_kept = entry_in_trash(getattr(job, "replacement", None)) is not None
         rows.append(
             {
                 "label": "Smaller by",

@@ -15,12 +15,12 @@ from transcode.models import (
     OutputMode,
     ProofRecord,
     Replacement,
-    TrashEntry,
     TrashState,
 )
 from transcode.pages.job_words import saved_bytes
 from transcode.pages.stream_words import SideBySide, TrackRow, compare_streams, planned_tracks
 from transcode.planning.model import Plan
+from transcode.replacing.undoable import entry_in_trash, is_undo_stuck, is_undoable
 from transcode.trash.sweep import purge_due_on
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ProofView:
 class OriginalView:
     """What became of the original: in the trash, freed, put back."""
 
-    state: str  # kept, purged, restored, lost, beside, none, open
+    state: str  # kept, purged, restored, lost, both, beside, none, open
     size_bytes: int
     due_on: date | None
     kept_reason: str
@@ -86,6 +86,7 @@ class OriginalView:
     can_undo: bool
     journal: str
     detail: str
+    is_undo_stuck: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,34 +167,27 @@ def read_original(job: Job) -> OriginalView:
     rows = Replacement.objects.filter(job=job).select_related("trash", "file")
     row = rows.first()
     if row is None:
-        return OriginalView("none", 0, None, "", "", False, "", "")
+        return OriginalView("none", 0, None, "", "", False, "", "", False)
     entry = getattr(row, "trash", None)
     state, due_on, path = "open", None, ""
     if row.mode != OutputMode.REPLACE:
         state = "beside"
     elif entry is not None:
         state, path = entry.state, display_path(bytes(entry.path_raw))
-        due_on = purge_due_on(entry) if entry.state == TrashState.KEPT else None
+        if entry_in_trash(row):
+            state, due_on = TrashState.KEPT, purge_due_on(entry)
+    elif row.state == JournalState.PUBLISHED:
+        state = "both"
     return OriginalView(
         state=state,
         size_bytes=entry.size_bytes if entry else job.source_bytes,
         due_on=due_on,
         kept_reason=entry.kept_reason if entry else "",
         trash_path=path,
-        can_undo=is_undoable(job, row, entry),
+        can_undo=is_undoable(job, row),
         journal=JournalState(row.state).label if row.state != JournalState.DONE else "",
         detail=row.detail,
-    )
-
-
-def is_undoable(job: Job, row: Replacement, entry: TrashEntry | None) -> bool:
-    """Undo is worth offering; whether it can be done is decided when it is tried."""
-    return (
-        job.status == JobStatus.COMPLETED
-        and job.undone_at is None
-        and row.state in {JournalState.DONE, JournalState.PUBLISHED}
-        and entry is not None
-        and entry.state == TrashState.KEPT
+        is_undo_stuck=is_undo_stuck(row),
     )
 
 

@@ -10,7 +10,8 @@ from mediaflow.base.operations import start_operation
 from mediaflow.templatetags._text import size
 from transcode import services
 from transcode.models import Job, JobStatus, TrashEntry, TrashState
-from transcode.trash.purge import purge_entry
+from transcode.trash.purge import purge_entry, resume_purges
+from transcode.trash.room import end_pause_with_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,12 +71,15 @@ def start_purge(*, actor: AbstractBaseUser) -> Operation:
 
 
 def run_purge(context: OperationContext) -> None:
-    """Handler of `purge_trash`: only what is there now, and only what passes again."""
+    """Handler of `purge_trash`: only what is there now, and only what passes again.
+
+    What an earlier purge left half done is brought to its end first.
+    """
     actor = get_user_model().objects.filter(pk=context.args.get("actor_id") or 0).first()
     ids = list(
         TrashEntry.objects.filter(state=TrashState.KEPT).order_by("trashed_at").values_list("pk")
     )
-    freed, kept = 0, 0
+    freed, kept = sum(result.freed_bytes for result in resume_purges()), 0
     for number, (entry_id,) in enumerate(ids, start=1):
         context.checkpoint()
         result = purge_entry(entry_id, actor=actor)
@@ -83,4 +87,5 @@ def run_purge(context: OperationContext) -> None:
         kept += not result.ok
         text = f"{size(freed).text} freed" + (f", {kept} kept: see their jobs" if kept else "")
         context.report(number, len(ids), message=text)
+    end_pause_with_room()
     context.set_result({"freed_bytes": freed, "kept": kept})

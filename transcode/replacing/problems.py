@@ -1,12 +1,17 @@
-"""What an error of the file system during a replacement means for the job, in plain words."""
+"""What an error of the file system or a stuck journal means for the job, in plain words."""
 
 from __future__ import annotations
 
 import errno
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from library.folding import display_path
+from transcode.models import JournalState
 from transcode.outcomes import JobFailed, JobHeld, JobOutcome, JobWaits
+from transcode.replacing.picture import is_beside
+
+if TYPE_CHECKING:
+    from transcode.models import Replacement
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
@@ -42,3 +47,22 @@ def outcome_of(error: OSError, folder: bytes) -> JobOutcome:
         f"{place} cannot be reached ({detail}). The job goes on when it is back.",
         delay_s=AWAY_DELAY_S,
     )
+
+
+def needs_you(row: Replacement) -> JobHeld:
+    """What a stuck journal means for its job."""
+    return JobHeld(
+        "swap_stuck",
+        f"What lies at {display_path(bytes(row.original_raw))} fits no step of its swap:"
+        f" {row.detail}. {_what_has_changed(row)} Nothing more is touched: look at the files, put"
+        " them right, then let the job go on.",
+    )
+
+
+def _what_has_changed(row: Replacement) -> str:
+    if row.stuck_from in {JournalState.COPYING, JournalState.STAGED}:
+        return "The journal says that the swap had not begun."
+    if is_beside(row) or not row.trash_raw:
+        return "The swap had begun, so the new file may have its name already."
+    place = display_path(bytes(row.trash_raw))
+    return f"The swap had begun: names may have changed, and the original may lie at {place}."

@@ -22,8 +22,9 @@ from transcode.replacing.back import abandon, roll_back
 from transcode.replacing.film_folder import check_film_folder
 from transcode.replacing.journal import advance
 from transcode.replacing.picture import Identity, has_changed_name, names_of
+from transcode.replacing.problems import needs_you
 from transcode.replacing.stage import check_library
-from transcode.replacing.swap import drive, explained, holding, needs_you
+from transcode.replacing.swap import drive, explained, holding
 
 if TYPE_CHECKING:
     from transcode.models import Replacement

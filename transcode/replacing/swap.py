@@ -49,7 +49,7 @@ from transcode.replacing.journal import (
 )
 from transcode.replacing.names import beside_path, final_path, part_path
 from transcode.replacing.picture import Identity, Unfit, has_changed_name, is_beside, names_of
-from transcode.replacing.problems import outcome_of
+from transcode.replacing.problems import needs_you, outcome_of
 from transcode.replacing.stage import (
     check_library,
     check_output_folder,
@@ -59,7 +59,7 @@ from transcode.replacing.stage import (
 )
 from transcode.replacing.steps import run_forward
 from transcode.trash.place import write_sidecar
-from transcode.trash.sweep import make_room
+from transcode.trash.room import make_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +135,7 @@ def _run(
                 announce_swap(row)
             stage(ctx, row, output, proof, library)
             if not is_beside(row):
-                make_room(row)
+                make_room(row)  # again: others may have filled the trash while this was copied
             ctx.checkpoint()
             retry_on_busy(lambda: _pass_point_of_no_return(ctx, row, library, output))
             reach(SWAPPING)
@@ -392,12 +392,3 @@ def explained(row: Replacement) -> Iterator[None]:
         raise JobWaits(
             "database_busy", f"The database could not be written: {error}.", delay_s=BUSY_WAIT_S
         ) from error
-
-
-def needs_you(row: Replacement) -> JobHeld:
-    """What a stuck journal means for its job."""
-    return JobHeld(
-        "swap_stuck",
-        f"What lies at {display_path(bytes(row.original_raw))} fits no step of its swap:"
-        f" {row.detail}. Nothing was touched; look at the files, then retry.",
-    )

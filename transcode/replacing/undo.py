@@ -12,6 +12,7 @@ film. The output goes away only after the original is in place.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,13 +25,22 @@ from mediaflow.base.audit import record_audit
 from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.fs import NotOurs, fs, parent_of
-from transcode.models import Job, JournalState, OutputMode, Replacement, TrashEntry, TrashState
+from transcode.models import (
+    IN_TRASH,
+    Job,
+    JournalState,
+    OutputMode,
+    Replacement,
+    TrashEntry,
+    TrashState,
+)
 from transcode.outcomes import JobWaits
 from transcode.queue import job_queue
 from transcode.replacing.announce import announce_swap
 from transcode.replacing.back import become_stuck
 from transcode.replacing.finish import OUTBOX_SWAPPED, tell_others
 from transcode.replacing.journal import (
+    IllegalStep,
     JournalBusy,
     JournalLost,
     advance,
@@ -40,6 +50,7 @@ from transcode.replacing.journal import (
 )
 from transcode.replacing.picture import Holds, Identity, Unfit, names_of
 from transcode.replacing.steps import run_back
+from transcode.replacing.undoable import UNDO_BEGINS, is_undo_stuck
 from transcode.states import ACTIVE
 from transcode.trash.place import remove_sidecar
 from transcode.trash.purge import change_trash, is_library_there
@@ -50,15 +61,14 @@ if TYPE_CHECKING:
     from mediaflow.accounts.models import User
     from mediaflow.base.operations import OperationContext
 
+log = logging.getLogger(__name__)
+
 MARKED: Final = declare("undo.marked", "the journal says undoing")
 ANNOUNCED: Final = declare("undo.announced", "what others know of the film is noted")
 NAMES_BACK: Final = declare("undo.names_back", "the original has its name, our output is gone")
 COMMITTED: Final = declare("undo.committed", "the journal says undone")
 OUTBOX_RESTORED: Final = "file_restored"
 NOTHING_REPLACED: Final = "This job has replaced nothing."
-_UNDOABLE: Final = frozenset({JournalState.DONE, JournalState.PUBLISHED, JournalState.UNDOING})
-
-_IN_TRASH: Final = frozenset({TrashState.KEPT, TrashState.PURGING})  # purging: was cut short
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +99,47 @@ def undo_job(
     file = display_path(bytes(row.original_raw))
     try:
         with hold_journal(job_id):
-            row.refresh_from_db()
-            if row.state == JournalState.STUCK and row.stuck_from == JournalState.UNDOING:
-                advance(row, JournalState.UNDOING)  # a person has looked and asks again
-            if row.state != JournalState.UNDOING:
-                _check(row, tick)
-                retry_on_busy(lambda: _mark(row, actor))
-                reach(MARKED)
-            _announce(row)
-            _bring_back(row)
-            reach(NAMES_BACK)
-            retry_on_busy(lambda: _write_undone(row, actor))
-            reach(COMMITTED)
+            _undo(row, actor, tick)
+        # Undone while both names existed: a job that waits has nothing left to do.
+        why = "Undone before the original left."
+        retry_on_busy(lambda: job_queue.cancel_waiting(job_id, reason=why))
     except _Refused as refusal:
         return UndoResult(job_id, False, str(refusal), file)
     except JournalBusy:
         return UndoResult(job_id, False, "Another process is at work on this film.", file)
+    except JournalLost:
+        text = "Another process went on with this film meanwhile; look at it again, then undo."
+        return UndoResult(job_id, False, text, file)
+    except IllegalStep as error:
+        log.exception("undo of job %s", job_id)
+        text = f"Its journal has no such step ({error}); nothing more was touched."
+        return UndoResult(job_id, False, text, file)
+    except OSError as error:
+        return UndoResult(job_id, False, _interrupted(row, error), file)
     return UndoResult(job_id, True, "", file)
+
+
+def _undo(row: Replacement, actor: User | None, tick: Callable[[], None]) -> None:
+    """The steps, each repeatable. Raises _Refused, JournalLost, OSError."""
+    row.refresh_from_db()
+    if is_undo_stuck(row):
+        advance(row, JournalState.UNDOING)  # a person has looked and asks again
+    if row.state != JournalState.UNDOING:
+        _check(row, tick)
+        retry_on_busy(lambda: _mark(row, actor))
+        reach(MARKED)
+    _announce(row)
+    _bring_back(row)
+    reach(NAMES_BACK)
+    retry_on_busy(lambda: _write_undone(row, actor))
+    reach(COMMITTED)
+
+
+def _interrupted(row: Replacement, error: OSError) -> str:
+    why = error.strerror or error
+    if row.state == JournalState.UNDOING:
+        return f"It was interrupted ({why}) and goes on by itself."
+    return f"It could not begin ({why}), and nothing was touched; try again later."
 
 
 def _check(row: Replacement, tick: Callable[[], None]) -> None:
@@ -115,7 +149,7 @@ def _check(row: Replacement, tick: Callable[[], None]) -> None:
         raise _Refused("It was undone already.")
     if row.state == JournalState.ABANDONED:
         raise _Refused(NOTHING_REPLACED)
-    if row.state not in _UNDOABLE:
+    if row.state not in UNDO_BEGINS:
         raise _Refused(f"The swap has no end yet ({row.get_state_display().lower()}).")
     if not is_library_there(row):
         raise _Refused("The library is not there; is it mounted?")
@@ -132,7 +166,7 @@ def _check_trash(row: Replacement) -> None:
     entry = TrashEntry.objects.filter(replacement=row).first()
     if entry is None:
         raise _Refused("The original is not in the trash.")
-    if entry.state not in _IN_TRASH:
+    if entry.state not in IN_TRASH:
         raise _Refused(f"The original is gone: {entry.get_state_display().lower()}.")
 
 
@@ -214,9 +248,7 @@ def _bring_back(row: Replacement) -> None:
             "Something new came under the original's name; nothing was touched."
         ) from error
     except OSError as error:
-        raise _Refused(
-            f"It was interrupted ({error.strerror or error}) and goes on by itself."
-        ) from error
+        raise _Refused(_interrupted(row, error)) from error
 
 
 def _ask_a_person(row: Replacement, why: str) -> None:
@@ -282,9 +314,16 @@ def finish_open_undos() -> int:
     Journals of jobs that have not ended belong to their runner (transcode/replacing/recovery.py).
     """
     rows = Replacement.objects.filter(state=JournalState.UNDOING).exclude(job__status__in=ACTIVE)
-    return sum(
-        undo_job(job_id, actor=None).ok for job_id in list(rows.values_list("job_id", flat=True))
-    )
+    return sum(_finish_undo(job_id) for job_id in list(rows.values_list("job_id", flat=True)))
+
+
+def _finish_undo(job_id: int) -> bool:
+    """One that fails keeps none of the others from their end; it is tried again with the next."""
+    try:
+        return undo_job(job_id, actor=None).ok
+    except Exception:  # the edge of the periodic task: logged, and the row stays as it is
+        log.exception("undo of job %s", job_id)
+        return False
 
 
 def run_undo_operation(context: OperationContext) -> None:

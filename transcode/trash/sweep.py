@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
-from library.folding import display_path
 from mediaflow.base.db_retry import retry_on_busy
-from mediaflow.base.fs import fs, parent_of
-from mediaflow.base.settings_store import get_setting, get_settings, set_setting
-from transcode.models import TrashEntry, TrashState
-from transcode.outcomes import JobHeld, JobWaits
+from transcode.models import IN_TRASH, TrashEntry, TrashState
 from transcode.trash.place import is_gone_from_trash
 from transcode.trash.purge import (
     find_again,
@@ -28,17 +24,14 @@ from transcode.trash.purge import (
     purge_entry,
     resume_purges,
 )
+from transcode.trash.room import end_pause_with_room
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     from django.db.models import QuerySet
 
-    from transcode.models import Replacement
-
-FULL_WAIT_S: Final = 600.0
 UNREACHABLE: Final = "Its trash folder cannot be reached; is its disk mounted?"
-FULL_REASON: Final = "The trash is full"  # begins the pause's reason, so that we know it as ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,7 @@ class SweepResult:
 
 def trash_summary() -> TrashSummary:
     """One query over the rows; the disk is not asked."""
-    kept, purged = Q(state=TrashState.KEPT), Q(state=TrashState.PURGED)
+    kept, purged = Q(state__in=IN_TRASH), Q(state=TrashState.PURGED)
     found = TrashEntry.objects.aggregate(
         kept_count=Count("pk", filter=kept),
         kept_bytes=Sum("size_bytes", filter=kept),
@@ -125,7 +118,7 @@ def sweep_trash(now: datetime | None = None) -> SweepResult:
             purged += result.ok
             freed += result.freed_bytes
             kept_due += not result.ok
-    _relieve()
+    end_pause_with_room()
     return SweepResult(seen, purged, freed, kept_due, lost)
 
 
@@ -172,73 +165,3 @@ def _find_lost_again() -> None:
     lost = TrashEntry.objects.filter(state=TrashState.LOST)
     for entry in lost.select_related("replacement__library"):
         find_again(entry)
-
-
-def make_room(row: Replacement) -> None:
-    """Before a swap: its original must fit under the size limit of the trash, per file system.
-
-    Raises JobWaits after pausing the queue, or JobHeld when the film alone is over the limit.
-    Nothing is purged early unless the admin chose "oldest first".
-    """
-    limit = get_setting("trash_cap_bytes")
-    if not limit or not row.trash_raw:
-        return
-    needed = row.source_snapshot["size_bytes"]
-    if needed > limit:
-        raise JobHeld(
-            "trash_too_small",
-            f"The original has {needed:,} bytes, the trash may hold {limit:,}. Raise the limit in"
-            " the settings.",
-        )
-    folder = parent_of(bytes(row.trash_raw))
-    device = fs.stat_folder(folder).st_dev
-    if not _fits(device, needed, limit) and not _purge_oldest(device, needed, limit):
-        reason = f"{FULL_REASON} ({limit:,} bytes at {display_path(folder)})."
-        _pause(reason)
-        text = f"{reason} Purge originals or raise the limit."
-        raise JobWaits("trash_full", text, delay_s=FULL_WAIT_S)
-
-
-def _entries_on(device: int) -> list[TrashEntry]:
-    """What is kept on one file system, the oldest first."""
-    found, known = [], {}
-    for entry in TrashEntry.objects.filter(state=TrashState.KEPT).order_by("trashed_at"):
-        folder = parent_of(bytes(entry.path_raw))
-        if folder not in known:
-            try:
-                known[folder] = fs.stat_folder(folder).st_dev
-            except OSError:
-                known[folder] = -1
-        if known[folder] == device:
-            found.append(entry)
-    return found
-
-
-def _fits(device: int, needed: int, limit: int) -> bool:
-    return sum(entry.size_bytes for entry in _entries_on(device)) + needed <= limit
-
-
-def _purge_oldest(device: int, needed: int, limit: int) -> bool:
-    if get_setting("trash_cap_policy") != "oldest_first":
-        return False
-    for entry in _entries_on(device):
-        purge_entry(entry.pk)
-        if _fits(device, needed, limit):
-            return True
-    return False
-
-
-def _pause(reason: str) -> None:
-    set_setting("queue_paused_reason", reason[:300], None)
-    set_setting("queue_paused", True, None)
-
-
-def _relieve() -> None:
-    """End a pause of ours once the trash has room again."""
-    found = get_settings("queue_paused", "queue_paused_reason", "trash_cap_bytes")
-    if not found["queue_paused"] or not found["queue_paused_reason"].startswith(FULL_REASON):
-        return
-    kept = TrashEntry.objects.filter(state=TrashState.KEPT).aggregate(total=Sum("size_bytes"))
-    if not found["trash_cap_bytes"] or (kept["total"] or 0) < found["trash_cap_bytes"]:
-        set_setting("queue_paused", False, None)
-        set_setting("queue_paused_reason", "", None)

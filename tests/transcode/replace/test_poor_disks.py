@@ -98,10 +98,13 @@ def test_a_film_that_comes_before_a_plain_rename_is_seen(
     newer.write_bytes(b"newer")
     comes = Before("rename_exchange", lambda _call: newer.rename(os.fsdecode(world.film)))
     fs.watcher = Together(comes, Refusing("rename_exchange"))
-    with pytest.raises(JobHeld, match="swap_stuck"):
+    with pytest.raises(JobHeld, match="swap_stuck") as stopped:
         world.swap()
     assert tree(world.root)[b"film.mkv"] == digest(b"newer")
     assert digest(ORIGINAL_BYTES) in tree(world.root).values()
+    place = os.fsdecode(bytes(world.journal().trash_raw or b""))
+    assert f"the original may lie at {place}. Nothing more is touched" in stopped.value.reason
+    assert "Nothing was touched" not in stopped.value.reason
 
 
 def test_a_link_that_the_network_made_twice_is_known_as_ours(

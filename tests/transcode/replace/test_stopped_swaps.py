@@ -120,7 +120,9 @@ def test_a_file_of_others_in_the_trial_of_the_trash_stays_and_a_person_is_asked(
         trash.write_bytes(THEIRS)
 
     fs.watcher = Before("lstat", put_theirs, b"/trash/")
-    assert "not ours" in _ends_with(world, JobStatus.HELD, "swap_stuck")
+    said = _ends_with(world, JobStatus.HELD, "swap_stuck")
+    assert "not ours" in said
+    assert "the swap had not begun. Nothing more is touched" in said
     trash = _path(world.journal().trash_raw)
     assert trash.read_bytes() == THEIRS
     trash.unlink()

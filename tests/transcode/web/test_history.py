@@ -197,6 +197,9 @@ def test_undo_when_nothing_is_kept_is_a_sentence(page: Client) -> None:
     rows.make_replaced(trash=TrashState.PURGED)
     response = page.get(reverse("transcode:undo_filtered_ask"), headers=HTMX)
     assert response.status_code == 409
+    text = response.headers["HX-Trigger"]
+    assert "None of these films can be put back" in text
+    assert "The settings say for how many days originals are kept." in text
 
 
 def test_a_viewer_undoes_nothing(client_for: Callable[[User], Client], viewer: User) -> None:

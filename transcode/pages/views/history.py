@@ -19,6 +19,7 @@ from transcode import services
 from transcode.pages.history import HistoryForm, csv_rows, jobs_matching, read_page, read_totals
 from transcode.pages.queue_work import start_purge
 from transcode.pages.views.answers import answer_moved_on, answer_refused
+from transcode.replacing.undoable import undoable_jobs
 from transcode.trash.sweep import trash_summary
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ def undo_filtered_ask(request: HtmxHttpRequest) -> HttpResponse:
     jobs = _undoable(request.GET)
     count = jobs.count()
     if not count:
-        text = "Nothing of this can be undone: no original of it is kept."
+        text = (
+            "None of these films can be put back: nothing was replaced, or the original has left"
+            " the trash. The settings say for how many days originals are kept."
+        )
         return answer_refused(request, text, _history_url(request.GET))
     total = jobs.aggregate(total=Sum("source_bytes"))["total"] or 0
     films = "1 original" if count == 1 else f"{count:,} originals"
@@ -141,7 +145,7 @@ def trash_purge(request: HtmxHttpRequest) -> HttpResponse:
 
 def _undoable(data: QueryDict) -> QuerySet[Job]:
     matching = jobs_matching(HistoryForm(data))
-    return services.undoable_jobs().filter(pk__in=matching.values("pk"))
+    return undoable_jobs().filter(pk__in=matching.values("pk"))
 
 
 def _filter_query(data: QueryDict) -> str:

@@ -139,10 +139,15 @@ def job_undo_ask(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
     original = read_original(job)
     if not original.can_undo:
         return answer_refused(request, "This cannot be undone any more.", _job_url(job.pk))
+    what = (
+        "The original keeps its name, the new file is deleted and the job ends."
+        if original.state == "both"
+        else "The original takes its place again and the new file is deleted."
+    )
     context = {
         "title": f"Put the original of {film_name(job.file, job.file_path).title} back?",
-        "text": "The original takes its place again and the new file is deleted. Both are read and"
-        " compared first; if either is not what it was, nothing is touched.",
+        "text": f"{what} Both are read and compared first; if either is not what it was, nothing is"
+        " touched.",
         "action": reverse("transcode:job_undo", args=[job.pk]),
         "verb": "Put the original back",
         "cancel_url": _job_url(job.pk),
