@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 
-from library.analysis.findings import Finding, add_films, days_ago, worth_it
+from library.analysis.findings import Finding, add_films, idle_films
 from library.analysis.kind import AnalysisKind
 from library.analysis.wording import gain_words, picture_words, plays_words
 
@@ -40,13 +40,8 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """Only where plays are known: a film that Plex does not list may be watched every day."""
-    settings = look.settings
     saved = look.savings.of(KIND.preset)
-    films = look.free_films.filter(
-        candidates(settings),
-        worth_it(saved, settings),
-        idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
-    )
+    films = idle_films(look, candidates(look.settings), saved)
     return add_films(KIND, films, Finding(saved=saved, weight_pct=90))
 
 
