@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
@@ -22,6 +23,8 @@ from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.states import ACTIVE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mediaflow.base.htmx import HtmxHttpRequest
 
 
@@ -49,19 +52,7 @@ def preset_detail(request: HtmxHttpRequest, slug: str) -> HttpResponse:
 @admin_required
 @require_http_methods(["GET", "POST"])
 def preset_new(request: HtmxHttpRequest) -> HttpResponse:
-    form = PresetForm(request.POST or None, initial=initial_values(None))
-    if request.method == "POST" and form.is_valid():
-        try:
-            preset = preset_services.create_preset(
-                name=form.cleaned_data["name"],
-                spec=form.spec,
-                description=form.cleaned_data["description"],
-                actor=request.user,
-            )
-            return answer_moved_on(request, f"{preset.name} is made.", _url(preset))
-        except PresetProblem as problem:
-            form.add_problem(problem)
-    return _form_page(request, form, None)
+    return _form_page(request, None, preset_services.create_preset, "is made")
 
 
 @admin_required
@@ -71,20 +62,7 @@ def preset_edit(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     if preset.is_builtin:
         text = f"{preset.name} is built in and stays as it is; make a copy and change that."
         return answer_refused(request, text, _url(preset))
-    form = PresetForm(request.POST or None, initial=initial_values(preset))
-    if request.method == "POST" and form.is_valid():
-        try:
-            preset_services.edit_preset(
-                preset,
-                name=form.cleaned_data["name"],
-                spec=form.spec,
-                description=form.cleaned_data["description"],
-                actor=request.user,
-            )
-            return answer_moved_on(request, f"{preset.name} is saved.", _url(preset))
-        except PresetProblem as problem:
-            form.add_problem(problem)
-    return _form_page(request, form, preset)
+    return _form_page(request, preset, partial(preset_services.edit_preset, preset), "is saved")
 
 
 @admin_required
@@ -171,7 +149,22 @@ def _card(preset: Preset) -> dict[str, Any]:
     return {"preset": preset, "words": preset_words(spec), "badges": badges_of(spec)}
 
 
-def _form_page(request: HtmxHttpRequest, form: PresetForm, preset: Preset | None) -> HttpResponse:
+def _form_page(
+    request: HtmxHttpRequest, preset: Preset | None, save: Callable[..., Preset], done: str
+) -> HttpResponse:
+    """The form, or what comes after a right one is saved. `done`: what is said of it then."""
+    form = PresetForm(request.POST or None, initial=initial_values(preset))
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = save(
+                name=form.cleaned_data["name"],
+                spec=form.spec,
+                description=form.cleaned_data["description"],
+                actor=request.user,
+            )
+            return answer_moved_on(request, f"{saved.name} {done}.", _url(saved))
+        except PresetProblem as problem:
+            form.add_problem(problem)
     status = 422 if form.is_bound else 200
     context = {"form": form, "preset": preset}
     return render(request, "transcode/preset_form.html", context, status=status)
