@@ -16,12 +16,8 @@ from tests.library.file_rows import make_file
 from transcode.models import Job, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
-
-    from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -47,28 +43,24 @@ def add_film(library: Library, number: int, *, codec: str = "h264", size: int = 
     )  # fmt: skip
 
 
-def test_without_a_library_an_admin_is_led_to_add_a_folder(
-    client_for: Callable[[User], Client], admin_user: User
-) -> None:
-    page = client_for(admin_user).get("/").text
+def test_without_a_library_an_admin_is_led_to_add_a_folder(as_admin: Client) -> None:
+    page = as_admin.get("/").text
     assert "Point MediaFlow at your films" in page
     assert 'href="/library/folders/add/"' in page
 
 
-def test_without_a_library_a_viewer_is_told_who_can_change_that(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
-    page = client_for(viewer).get("/").text
+def test_without_a_library_a_viewer_is_told_who_can_change_that(as_viewer: Client) -> None:
+    page = as_viewer.get("/").text
     assert "An admin has to add a folder first" in page
     assert "folders/add" not in page
 
 
 def test_says_what_can_be_saved_why_and_offers_the_first_ten(
-    client_for: Callable[[User], Client], operator: User, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     for number in range(11):
         add_film(library, number, codec="mpeg2video" if number < 3 else "h264")
-    page = client_for(operator).get("/").text.replace("\N{NO-BREAK SPACE}", " ")
+    page = as_operator.get("/").text.replace("\N{NO-BREAK SPACE}", " ")
     assert "You can save about" in page
     assert "3 films in old codecs" in page
     assert "8 films in H.264" in page
@@ -111,35 +103,31 @@ def test_where_all_that_saves_is_queued_already_nothing_is_offered(
 
 
 def test_a_viewer_sees_the_figure_but_no_button_to_queue(
-    client_for: Callable[[User], Client], viewer: User, library: Library
+    as_viewer: Client, library: Library
 ) -> None:
     add_film(library, 1)
-    page = client_for(viewer).get("/").text
+    page = as_viewer.get("/").text
     assert "You can save about" in page
     assert "Queue it" not in page
 
 
 def test_the_offer_leads_to_a_preview_that_changes_nothing(
-    client_for: Callable[[User], Client], operator: User, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     add_film(library, 1)
     ids = list(MediaFile.objects.values_list("id", flat=True))
-    response = client_for(operator).post("/queue/add/", {"ids": ids, "preset": "balanced"})
+    response = as_operator.post("/queue/add/", {"ids": ids, "preset": "balanced"})
     assert response.status_code == 200
     assert not Job.objects.exists()
 
 
-def test_when_everything_is_done_it_says_so(
-    client_for: Callable[[User], Client], operator: User, library: Library
-) -> None:
+def test_when_everything_is_done_it_says_so(as_operator: Client, library: Library) -> None:
     add_film(library, 1)
     MediaFile.objects.update(state=FileState.COMPLETED)
-    assert "Nothing here would get much smaller" in client_for(operator).get("/").text
+    assert "Nothing here would get much smaller" in as_operator.get("/").text
 
 
-def test_results_show_saved_against_predicted(
-    client_for: Callable[[User], Client], viewer: User, library: Library
-) -> None:
+def test_results_show_saved_against_predicted(as_viewer: Client, library: Library) -> None:
     add_film(library, 1)
     Job.objects.create(
         file=MediaFile.objects.get(), file_path="/films/1.mkv", preset_slug="balanced",
@@ -147,32 +135,27 @@ def test_results_show_saved_against_predicted(
         output_bytes=3_000_000_000, predicted_bytes=4_000_000_000, vmaf_mean=95.61,
         finished_at=timezone.now(),
     )  # fmt: skip
-    page = client_for(viewer).get("/").text
+    page = as_viewer.get("/").text
     assert "Film 1" in page
     assert "95.6" in page
 
 
 def test_asks_again_by_itself_only_while_something_runs(
-    client_for: Callable[[User], Client], viewer: User, library: Library
+    as_viewer: Client, library: Library
 ) -> None:
-    client = client_for(viewer)
-    assert "every 5s" not in client.get("/").text
+    assert "every 5s" not in as_viewer.get("/").text
     Operation.objects.create(kind="scan", title="Scan of Films")
-    fragment = client.get("/", headers={"HX-Request": "true"}).text
+    fragment = as_viewer.get("/", headers={"HX-Request": "true"}).text
     assert "every 5s" in fragment
     assert "<html" not in fragment
 
 
 def test_costs_the_same_number_of_queries_with_more_films(
-    client_for: Callable[[User], Client],
-    operator: User,
-    library: Library,
-    django_assert_max_num_queries: DjangoAssertNumQueries,
+    as_operator: Client, library: Library, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(40):
         add_film(library, number)
-    client = client_for(operator)
-    client.get("/")
+    as_operator.get("/")
     cache.clear()
     with django_assert_max_num_queries(26):
-        client.get("/")
+        as_operator.get("/")
