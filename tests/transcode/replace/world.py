@@ -38,7 +38,7 @@ from transcode.running.context import RunContext
 from transcode.running.runner import settle_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from library.media_info import MediaInfo
     from mediaflow.base.fs import Watcher
@@ -191,21 +191,24 @@ class World:
             return recover_job(self.context(token, snapshot), row) == "finished"
 
     def restart(self) -> str:
-        """What the reaper and the next runners do about a runner that died."""
-        job = Job.objects.get(pk=self.job.pk)
-        if job.status == JobStatus.RUNNING:
-            job_queue.take_over(job.pk, job.lease_token)
-        for _ in range(3):
-            job.refresh_from_db()
-            if job.status == JobStatus.RETRY_WAIT:
-                job_queue.release(job.pk)
-            elif job.status != JobStatus.QUEUED:
-                break
-            self.run()
+        restart_job(Job.objects.get(pk=self.job.pk), self.run)
         return self.status()
 
     def status(self) -> str:
         return Job.objects.get(pk=self.job.pk).status
+
+
+def restart_job(job: Job, run: Callable[[], object]) -> None:
+    """What the reaper and the next runners do about a runner that died; `run`: one attempt."""
+    if job.status == JobStatus.RUNNING:
+        job_queue.take_over(job.pk, job.lease_token)
+    for _ in range(3):
+        job.refresh_from_db()
+        if job.status == JobStatus.RETRY_WAIT:
+            job_queue.release(job.pk)
+        elif job.status != JobStatus.QUEUED:
+            break
+        run()
 
 
 def make_plan(extension: str) -> Plan:
