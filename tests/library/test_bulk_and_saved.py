@@ -19,7 +19,7 @@ from library.listing.selection import FileSelection, SelectionProblem, read_sele
 from library.models import FileTag, Library, MediaFile, SavedFilter, Tag
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import request_cancel, run_operation_here
-from tests.library.file_rows import make_file, make_library
+from tests.library.file_rows import make_file
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def library() -> Library:
-    return make_library("Films")
 
 
 def test_ticked_ids_are_read_once_each_and_unlisted_files_left_out(

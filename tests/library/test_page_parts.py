@@ -45,11 +45,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def library() -> Library:
-    return make_library("Films")
-
-
-@pytest.fixture
 def server() -> PlexServer:
     return PlexServer.objects.create(machine_id="m", name="Attic", url="http://plex")
 
