@@ -12,6 +12,19 @@ from transcode.queue import job_queue
 from transcode.queue.order import POSITION_GAP, first_free_position
 from transcode.states import ACTIVE, FILE_STATE
 
+# What a film may be that keeps it out of the queue, and the code that is said then.
+UNFIT_FILMS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"kind": "disc"}, "disc"),
+    ({"kind": "sample"}, "sample"),
+    ({"availability": "missing"}, "missing"),
+    ({"availability": "unreachable"}, "unreachable"),
+    ({"availability": "unreadable"}, "unreadable"),
+    ({"availability": "growing"}, "growing"),
+    ({"state": "ignored"}, "ignored"),
+    ({"state": "archived"}, "archived"),
+    ({"mediaflow_tag": "d6f4;small"}, "already_done"),
+)
+
 
 def make_library(name: str = "Films", root: bytes = b"/films", **values: Any) -> Library:
     return Library.objects.create(
