@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Q
 
 from library.analysis.findings import Finding, add_films, idle_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import gain_words, picture_words, plays_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 FOUR_K: Final = 2160
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     words = f"{picture_words(file)}. {plays_words(file)}."
     return f"{words} {gain_words(found, of_bytes=file.size_bytes)}".strip()
 

@@ -8,20 +8,18 @@ from django.db.models import Q
 
 from library.analysis.analysers import overkill
 from library.analysis.findings import Finding, add_films, found_by, idle_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import gain_words, picture_words, plays_words, sized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     words = f"{sized(file.size_bytes)} in {picture_words(file)}. {plays_words(file)}."
     return f"{words} {gain_words(found)}".strip()
 
