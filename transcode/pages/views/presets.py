@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mediaflow.base.access import admin_required
-from mediaflow.base.htmx import ask
+from mediaflow.base.htmx import ask_first
 from transcode.models import JobStatus, Preset
 from transcode.pages.preset_form import ImportForm, PresetForm, initial_values
 from transcode.pages.preset_words import badges_of, preset_words
@@ -80,16 +80,15 @@ def preset_copy(request: HtmxHttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def preset_delete_ask(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     preset = get_object_or_404(Preset, slug=slug)
-    context = {
-        "title": f"Delete {preset.name}?",
-        "text": "Jobs that are done keep the rules they ran with. It cannot be brought back; export"
+    return ask_first(
+        request,
+        title=f"Delete {preset.name}?",
+        text="Jobs that are done keep the rules they ran with. It cannot be brought back; export"
         " it first if you may want it again.",
-        "action": reverse("transcode:preset_delete", args=[preset.slug]),
-        "verb": "Delete the preset",
-        "danger": True,
-        "cancel_url": _url(preset),
-    }
-    return ask(request, context)
+        action=reverse("transcode:preset_delete", args=[preset.slug]),
+        verb="Delete the preset",
+        cancel_url=_url(preset),
+    )
 
 
 @admin_required
