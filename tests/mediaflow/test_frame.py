@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from library.models import Library
 from mediaflow import disks
 from mediaflow.base.settings_store import set_setting
 from mediaflow.context_processors import _here, is_exposed_http
 from mediaflow.disks import DiskGauge, DiskUse
+from tests.library.file_rows import make_library
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -27,9 +27,7 @@ def test_only_admins_see_settings_and_logs(as_viewer: Client, as_admin: Client) 
 
 @pytest.mark.django_db
 def test_a_frozen_library_and_a_paused_queue_are_on_every_page(as_viewer: Client) -> None:
-    Library.objects.create(
-        name="Films", root="/f", root_raw=b"/f", root_digest="d", frozen_reason="The disk is gone."
-    )
+    make_library(frozen_reason="The disk is gone.")
     set_setting("queue_paused", True, None)
     set_setting("queue_paused_reason", "It is too hot.", None)
     page = as_viewer.get("/account/").text

@@ -12,7 +12,7 @@ from library.analysis import sums
 from library.models import AnalysisRun, FileState, Library, MediaFile
 from mediaflow.base.models import Operation
 from tests.library.analysis.recommendation_rows import GB, make_recommendation
-from tests.library.file_rows import make_file
+from tests.library.file_rows import make_file, make_library
 from transcode.models import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ def empty_cache() -> None:
 
 
 @pytest.fixture
-def library(db: None) -> Library:
-    return Library.objects.create(
-        name="Films", root="/films", root_raw=b"/films", root_digest="d", file_count=12
-    )
+def library() -> Library:
+    return make_library(file_count=12)
 
 
 def add_film(library: Library, number: int, *, codec: str = "h264", size: int = 8 * 10**9) -> None:

@@ -18,6 +18,7 @@ from library.models import FileState, Library, MediaFile
 from library.probing.probe import probe_file
 from library.scanning.marker import write_marker
 from mediaflow.base.fs import fs
+from tests.library.file_rows import path_columns
 from tests.media import make_clip
 from transcode.models import (
     Job,
@@ -311,11 +312,7 @@ def name_of(path: bytes) -> bytes:
 def make_library_at(root: Path, **values: Any) -> Library:
     raw = os.fsencode(root)
     library = Library.objects.create(
-        name=f"Films {uuid4().hex[:8]}",
-        root=str(root),
-        root_raw=raw,
-        root_digest=digest(raw),
-        **values,
+        name=f"Films {uuid4().hex[:8]}", **path_columns(raw, "root"), **values
     )
     write_marker(raw, library.marker_id)
     return library
@@ -324,9 +321,7 @@ def make_library_at(root: Path, **values: Any) -> Library:
 def make_file_row(library: Library, name: bytes, content: bytes) -> MediaFile:
     return MediaFile.objects.create(
         library=library,
-        path_raw=name,
-        path_digest=digest(name),
-        path=name.decode("utf-8", "backslashreplace"),
+        **path_columns(name),
         size_bytes=len(content),
         state=FileState.NEW,
     )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from library.models import Library, SavedFilter
 from mediaflow.base.models import Operation
 from tests.dead_disk import LONGEST_S, dead_disk
+from tests.library.file_rows import make_library
 from tests.transcode.rules.makers import make_rule, verdicts
 from tests.transcode.web import rows
 from transcode.models import Job, Rule, RuleDecision
@@ -113,10 +114,7 @@ def folders(tmp_path: Path) -> dict[str, Library]:
     made = {}
     for name in ("films", "shows"):
         (tmp_path / name / "In").mkdir(parents=True)
-        root = str(tmp_path / name)
-        made[name] = Library.objects.create(
-            name=name, root=root, root_raw=root.encode(), root_digest=name
-        )
+        made[name] = make_library(name, root=str(tmp_path / name))
     (tmp_path / "outside").mkdir()
     (tmp_path / "films" / "link").symlink_to(tmp_path / "outside")
     return made
