@@ -71,9 +71,8 @@ def test_says_what_can_be_saved_why_and_offers_the_first_ten(
     [("codec", "balanced", ["A", "B"]), ("storage", "storage-saver", ["A", "E"])],
 )
 def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
-    client_for: Callable[[User], Client], operator: User, library: Library,
-    best: str, preset: str, films: list[str],
-) -> None:  # fmt: skip
+    as_operator: Client, library: Library, best: str, preset: str, films: list[str]
+) -> None:
     """What saves nothing is not among them, and nothing is queued with another preset than said."""
     for title, kind, saves in (
         ("A", best, 9), ("B", "codec", 5), ("C", "container", 0), ("D", "container", 2),
@@ -82,7 +81,7 @@ def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
         make_recommendation(make_file(library, title), kind, saves * GB)
     sums.recount()
     AnalysisRun.objects.create(finished_at=timezone.now(), item_count=6)
-    answer = client_for(operator).get("/")
+    answer = as_operator.get("/")
     potential = answer.context["home"].potential
     assert [film.title for film in potential.shown] == films
     assert f'name="preset" value="{preset}"' in answer.text
@@ -90,12 +89,12 @@ def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
 
 
 def test_where_all_that_saves_is_queued_already_nothing_is_offered(
-    client_for: Callable[[User], Client], operator: User, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     make_recommendation(make_file(library, "A", state=FileState.QUEUED), "codec", GB)
     sums.recount()
     AnalysisRun.objects.create(finished_at=timezone.now(), item_count=1)
-    page = client_for(operator).get("/").text
+    page = as_operator.get("/").text
     assert "You can save about" in page
     assert 'name="ids"' not in page
 

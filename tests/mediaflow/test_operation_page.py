@@ -40,12 +40,12 @@ def test_the_page_and_its_fragment_show_it_and_only_operators_may_cancel(
     [("completed", True, True), ("queued", True, False), ("completed", False, False)],
 )
 def test_the_page_around_it_learns_of_its_end_once(
-    status: str, is_own_poll: bool, says_ended: bool, waiting: Operation, olga: Client
+    status: str, is_own_poll: bool, says_ended: bool, waiting: Operation, as_operator: Client
 ) -> None:
     """Only the poll of one that was running: a page that shows an ended one is up to date."""
     Operation.objects.update(status=status)
     headers = {**HTMX, "HX-Trigger": f"operation-{waiting.pk}"} if is_own_poll else HTMX
-    answer = olga.get(f"/operations/{waiting.pk}/", headers=headers)
+    answer = as_operator.get(f"/operations/{waiting.pk}/", headers=headers)
     assert (answer.headers.get("HX-Trigger-After-Settle") == "mf:operation-ended") is says_ended
 
 

@@ -129,9 +129,9 @@ def test_a_problem_stands_at_its_field_and_nothing_is_saved(
     ],
 )  # fmt: skip
 def test_each_problem_is_a_sentence_and_a_wrong_name_hides_none(
-    admin: Client, changes: dict[str, Any], expected: dict[str, str]
+    as_admin: Client, changes: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    form = admin.post(url("preset_new"), posted(**changes)).context["form"]
+    form = as_admin.post(url("preset_new"), posted(**changes)).context["form"]
     assert {name: " ".join(texts) for name, texts in form.errors.items()} == expected
 
 
