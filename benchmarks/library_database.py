@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from benchmarks.instance import run_child
 
 SMALL_FILES: Final = 10_000
 LARGE_FILES: Final = 1_000_000
@@ -38,16 +37,11 @@ def data_dir(files: int) -> Path:
 
 def child(step: str, files: int, path: Path | None = None) -> Any:
     """Run a step of `benchmarks.library_child` on the database; its JSON answer."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEDIAFLOW_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.library_child", step, str(files)],
-        env={
-            **kept,
-            "MEDIAFLOW_DATA_DIR": str(path or data_dir(files)),
-            # The project's settings, with static files that need not be collected first.
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-        },
-        stdout=subprocess.PIPE,
-        check=True,
+    return run_child(
+        "benchmarks.library_child",
+        step,
+        str(files),
+        data_dir=path or data_dir(files),
+        # The project's settings, with static files that need not be collected first.
+        settings="tests.settings",
     )
-    return json.loads(done.stdout)

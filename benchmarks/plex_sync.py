@@ -6,14 +6,11 @@ measured. The database is the embedded one.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from benchmarks.instance import run_child
 from benchmarks.result import Row
 from tests.plex_stand_in.process import stand_in_process
 
@@ -29,7 +26,7 @@ def run() -> list[Row]:
         stand_in_process("--movies", str(MOVIES)) as plex,
         tempfile.TemporaryDirectory(prefix="mediaflow-bench-") as folder,
     ):
-        found = _child(Path(folder), plex.url, plex.token)
+        found = run_child("benchmarks.plex_sync_child", plex.url, plex.token, data_dir=Path(folder))
         requests = plex.request_count
     first, again = found["first_s"], found["again_s"]
     note = (
@@ -44,19 +41,3 @@ def run() -> list[Row]:
         Row("Plex, requests", requests, f"fewer than {MAX_REQUESTS}", "",
             requests < MAX_REQUESTS, "both syncs together"),
     ]  # fmt: skip
-
-
-def _child(data_dir: Path, url: str, token: str) -> dict[str, Any]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEDIAFLOW_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.plex_sync_child", url, token],
-        env={
-            **kept,
-            "MEDIAFLOW_DATA_DIR": str(data_dir),
-            "DJANGO_SETTINGS_MODULE": "mediaflow.settings",
-        },
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found

@@ -6,15 +6,13 @@ too. The database is the embedded one, filled with a row and a probe for each fi
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from benchmarks.instance import run_child
 from benchmarks.result import Row
 
 FILES: Final = 100_000
@@ -29,8 +27,8 @@ def run() -> list[Row]:
         root = Path(folder) / "films"
         _make_tree(root)
         data_dir = Path(folder) / "data"
-        _child("fill", root, data_dir)
-        found = _child("measure", root, data_dir)
+        run_child("benchmarks.rescan_child", "fill", str(root), data_dir=data_dir)
+        found = run_child("benchmarks.rescan_child", "measure", str(root), data_dir=data_dir)
     ratio = statistics.median(found["scan_s"]) / statistics.median(found["walk_s"])
     note = (
         f"{statistics.median(found['scan_s']):.2f} s against"
@@ -52,19 +50,3 @@ def _make_tree(root: Path) -> None:
             path = folder / f"{title} part {part:02d} 1080p.mkv"
             path.write_bytes(b"x")
             os.utime(path, (_LONG_AGO_S, _LONG_AGO_S))
-
-
-def _child(step: str, root: Path, data_dir: Path) -> dict[str, Any]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEDIAFLOW_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rescan_child", step, str(root)],
-        env={
-            **kept,
-            "MEDIAFLOW_DATA_DIR": str(data_dir),
-            "DJANGO_SETTINGS_MODULE": "mediaflow.settings",
-        },
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found

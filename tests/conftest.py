@@ -151,6 +151,21 @@ def client_for(client_factory: Callable[[], Client]) -> Callable[[User], Client]
 
 
 @pytest.fixture
+def as_admin(client_for: Callable[[User], Client], admin_user: User) -> Client:
+    return client_for(admin_user)
+
+
+@pytest.fixture
+def as_operator(client_for: Callable[[User], Client], operator: User) -> Client:
+    return client_for(operator)
+
+
+@pytest.fixture
+def as_viewer(client_for: Callable[[User], Client], viewer: User) -> Client:
+    return client_for(viewer)
+
+
+@pytest.fixture
 def client_factory() -> Callable[[], Client]:
     from django.test import Client
 

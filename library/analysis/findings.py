@@ -126,6 +126,15 @@ def days_ago(now: datetime, days: int) -> datetime:
     return now - timedelta(days=days)
 
 
+def idle_films(look: Look, candidates: Q, saved: SavedBytes) -> QuerySet[AnalysisFact]:
+    """Films that may be encoded, would get smaller and were not played for long."""
+    return look.free_films.filter(
+        candidates,
+        worth_it(saved, look.settings),
+        idle_since__lte=days_ago(look.now, look.settings["insights_idle_days"]),
+    )
+
+
 def found_by(kind: AnalysisKind) -> QuerySet[AnalysisFinding]:
     """The films that an analyser before this one has written down."""
     return AnalysisFinding.objects.filter(kind=kind.slug, file__isnull=False)

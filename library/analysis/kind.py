@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,15 @@ class AnalysisKind:
 
     def severity_word(self, severity: int) -> str:
         return self.severity_words[min(3, max(1, severity)) - 1]
+
+
+def about_film(
+    say: Callable[[Recommendation, MediaFile], str],
+) -> Callable[[Recommendation], str]:
+    """What `say` says of the film; "" of a group, or where the film's row is gone."""
+
+    @wraps(say)
+    def sentence(found: Recommendation) -> str:
+        return say(found, found.file) if found.file is not None else ""
+
+    return sentence

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from library.listing.filters import MAX_QUERY_LENGTH, FilterProblem, parse_query
 from library.models import Library, SavedFilter, Tag
+from library.pages.hours_field import HoursField, hours_of
 from mediaflow.base.form_words import PlainWords, clean_name
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ else:
     LibraryModelForm = SavedFilterModelForm = TagModelForm = forms.ModelForm
 
 TAG_COLORS = ("slate", "violet", "gold", "pink", "teal", "lime", "sky", "orange")
-MAX_HOURS = 24 * 365
 
 
 class FolderForm(PlainWords, forms.Form):
@@ -49,15 +49,10 @@ class FolderForm(PlainWords, forms.Form):
 class LibraryForm(PlainWords, LibraryModelForm):
     """Settings of one library."""
 
-    rescan_hours = forms.FloatField(
+    rescan_hours = HoursField(
         label="Look through it every",
-        min_value=0.1,
-        max_value=MAX_HOURS,
+        least=0.1,
         help_text="In hours. Changes that the watch misses are found then.",
-        error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"),
-            f"Give a number of hours from 0.1 to {MAX_HOURS:,}.",
-        ),
     )
 
     class Meta:
@@ -89,7 +84,7 @@ class LibraryForm(PlainWords, LibraryModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["rescan_hours"].initial = round(self.instance.rescan_interval_s / 3600, 2)
+        self.fields["rescan_hours"].initial = hours_of(self.instance.rescan_interval_s)
         self.fields["max_missing_pct"].widget.attrs.update({"min": 1, "max": 100})
         self.fields["settle_window_s"].widget.attrs.update({"min": 0, "max": 86_400})
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from library.folding import display_path
 from library.models import PathMapping, PlexServer
+from library.pages.hours_field import HoursField, hours_of
 from library.plex.mapping import MappingProblem, check_local, check_source
 from mediaflow.base.form_words import PlainWords
 from mediaflow.base.outbound import OutboundProblem, check_url
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 else:
     PlexServerModelForm = PathMappingModelForm = forms.ModelForm
 
-MAX_HOURS = 24 * 365
 _HERE = "Plex runs on this machine"
 _HERE_HELP = "Addresses of this machine itself, such as 127.0.0.1, are refused otherwise."
 _SECRET = {"autocomplete": "off", "spellcheck": "false"}
@@ -81,16 +81,7 @@ class ServerForm(PlainWords, PlexServerModelForm):
         ),
         widget=forms.PasswordInput(attrs=_SECRET),
     )
-    sync_hours = forms.FloatField(
-        label="Sync every",
-        min_value=0,
-        max_value=MAX_HOURS,
-        help_text="In hours; 0: only by hand.",
-        error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"),
-            f"Give a number of hours from 0 to {MAX_HOURS:,}.",
-        ),
-    )
+    sync_hours = HoursField(label="Sync every", least=0, help_text="In hours; 0: only by hand.")
 
     class Meta:
         model = PlexServer
@@ -111,7 +102,7 @@ class ServerForm(PlainWords, PlexServerModelForm):
         super().__init__(*args, **kwargs)
         server = self.instance
         self.fields["address"].initial = server.url if server.is_url_manual else ""
-        self.fields["sync_hours"].initial = round(server.sync_interval_s / 3600, 2)
+        self.fields["sync_hours"].initial = hours_of(server.sync_interval_s)
 
     def clean_address(self) -> str:
         text: str = self.cleaned_data["address"].strip()

@@ -112,21 +112,7 @@ def _apply_batch(work: _Work) -> None:
     if not work.batch.changes.get("is_journalled"):
         _journal(work)
     change = _change_of(work.batch)
-    rows = _as_they_are_called_now(work.batch.edits.filter(state__in=_OPEN))
-    total = len(rows)
-    for done, part in _parts(rows, BATCH_IDS):
-        work.checkpoint()
-        found = {item.rating_key: item for item in work.client.details(_keys(part))}
-        wanted: list[tuple[PlexEdit, int, ItemValues, ItemValues]] = []
-        for row in part:
-            item = found.get(row.rating_key)
-            if item is None:
-                _refuse(work, row, GONE)
-                continue
-            now, row.error = values_of(item), ""
-            wanted.append((row, number_of(item.type), now, _target(row, change, now)))
-        _send(work, wanted)
-        work.report(done, total)
+    _bring_about(work, _OPEN, lambda row, now: _target(row, change, now))
 
 
 def _target(row: PlexEdit, change: ItemChange, now: ItemValues) -> ItemValues:
@@ -173,7 +159,24 @@ def _journal(work: _Work) -> None:
 
 
 def _undo_batch(work: _Work) -> None:
-    rows = _as_they_are_called_now(work.batch.edits.filter(state__in=_IN_PLEX))
+    _bring_about(work, _IN_PLEX, _undo_target)
+
+
+def _undo_target(row: PlexEdit, now: ItemValues) -> ItemValues:
+    """What others changed meanwhile stays; the row says so."""
+    target, others = undone(ItemValues.from_json(row.before), ItemValues.from_json(row.after), now)
+    if others:
+        row.error = f"Changed by others meanwhile and left so: {', '.join(others)}."[:500]
+    return target
+
+
+def _bring_about(
+    work: _Work,
+    states: Sequence[PlexEditState],
+    target_of: Callable[[PlexEdit, ItemValues], ItemValues],
+) -> None:
+    """Each item of the rows in these states, from how it is now to its target."""
+    rows = _as_they_are_called_now(work.batch.edits.filter(state__in=states))
     total = len(rows)
     for done, part in _parts(rows, BATCH_IDS):
         work.checkpoint()
@@ -185,12 +188,7 @@ def _undo_batch(work: _Work) -> None:
                 _refuse(work, row, GONE)
                 continue
             now, row.error = values_of(item), ""
-            target, others = undone(
-                ItemValues.from_json(row.before), ItemValues.from_json(row.after), now
-            )
-            if others:
-                row.error = f"Changed by others meanwhile and left so: {', '.join(others)}."[:500]
-            wanted.append((row, number_of(item.type), now, target))
+            wanted.append((row, number_of(item.type), now, target_of(row, now)))
         _send(work, wanted)
         work.report(done, total)
 

@@ -12,8 +12,6 @@ from mediaflow.accounts import limits
 from mediaflow.base.models import AuditEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
     from mediaflow.accounts.models import User
@@ -132,13 +130,10 @@ def test_login_leads_only_to_addresses_of_this_site(
     assert client.post("/login/", values).headers["Location"] == goes_to
 
 
-def test_signing_out_needs_a_post_and_ends_the_session(
-    client_for: Callable[[User], Client], viewer: User, admin_user: User
-) -> None:
-    client = client_for(viewer)
-    assert client.get("/logout/").status_code == 405
-    assert client.post("/logout/").status_code == 302
-    assert client.get("/").status_code == 302
+def test_signing_out_needs_a_post_and_ends_the_session(as_viewer: Client, admin_user: User) -> None:
+    assert as_viewer.get("/logout/").status_code == 405
+    assert as_viewer.post("/logout/").status_code == 302
+    assert as_viewer.get("/").status_code == 302
 
 
 def test_a_polled_fragment_after_logout_redirects_the_whole_page(
@@ -159,40 +154,33 @@ def test_the_admins_own_login_form_is_not_served(client: Client, admin_user: Use
     assert response.headers["Location"].startswith("/login/")
 
 
-def test_theme_is_kept_and_a_wrong_one_refused(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
-    client = client_for(viewer)
-    assert client.post("/account/theme/", {"theme": "dark", "next": "/"}).status_code == 302
+def test_theme_is_kept_and_a_wrong_one_refused(as_viewer: Client, viewer: User) -> None:
+    assert as_viewer.post("/account/theme/", {"theme": "dark", "next": "/"}).status_code == 302
     viewer.refresh_from_db()
     assert viewer.theme == "dark"
-    assert client.post("/account/theme/", {"theme": "pink"}).status_code == 422
+    assert as_viewer.post("/account/theme/", {"theme": "pink"}).status_code == 422
 
 
 def test_changing_the_password_needs_the_old_one_and_keeps_this_session(
-    client_for: Callable[[User], Client], viewer: User
+    as_viewer: Client, viewer: User
 ) -> None:
-    client = client_for(viewer)
     fresh = "a quite different phrase"
     values = {"current": "wrong", "password": fresh, "repeated": fresh}
-    response = client.post("/account/", values)
+    response = as_viewer.post("/account/", values)
     assert response.status_code == 422
     assert "not your current password" in response.text
-    assert client.post("/account/", {**values, "current": PASSWORD}).status_code == 302
+    assert as_viewer.post("/account/", {**values, "current": PASSWORD}).status_code == 302
     viewer.refresh_from_db()
     assert viewer.check_password(fresh)
-    assert client.get("/account/").status_code == 200
+    assert as_viewer.get("/account/").status_code == 200
 
 
-def test_weak_or_differing_passwords_are_refused_with_the_field_named(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
-    client = client_for(viewer)
-    short = client.post(
+def test_weak_or_differing_passwords_are_refused_with_the_field_named(as_viewer: Client) -> None:
+    short = as_viewer.post(
         "/account/", {"current": PASSWORD, "password": "short", "repeated": "short"}
     )
     assert "too short" in short.text
-    differing = client.post(
+    differing = as_viewer.post(
         "/account/", {"current": PASSWORD, "password": "long enough one", "repeated": "another one"}
     )
     assert "The two passwords differ" in differing.text

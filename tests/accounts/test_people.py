@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
@@ -12,9 +11,6 @@ from django.test import Client
 from mediaflow.accounts import services
 from mediaflow.accounts.models import ResetLink, User
 from mediaflow.base.models import AuditEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "another fine phrase"
@@ -27,12 +23,11 @@ def link_in(text: str) -> str:
 
 
 def test_an_added_person_chooses_a_password_by_the_link_that_is_shown_once(
-    client_for: Callable[[User], Client], admin_user: User
+    as_admin: Client,
 ) -> None:
-    admin = client_for(admin_user)
-    page = admin.post("/people/add/", {"username": "nina", "role": "operator"})
+    page = as_admin.post("/people/add/", {"username": "nina", "role": "operator"})
     link = link_in(page.text)
-    assert "/password/" not in admin.get("/people/").text
+    assert "/password/" not in as_admin.get("/people/").text
     visitor = Client()
     assert visitor.post(link, {"password": PASSWORD, "repeated": PASSWORD}).status_code == 302
     assert visitor.get("/").status_code == 200
@@ -41,50 +36,43 @@ def test_an_added_person_chooses_a_password_by_the_link_that_is_shown_once(
     assert Client().get(link).status_code == 404
 
 
-def test_a_name_that_is_taken_in_any_case_is_refused(
-    client_for: Callable[[User], Client], admin_user: User
-) -> None:
-    response = client_for(admin_user).post("/people/add/", {"username": "ADA", "role": "viewer"})
+def test_a_name_that_is_taken_in_any_case_is_refused(as_admin: Client) -> None:
+    response = as_admin.post("/people/add/", {"username": "ADA", "role": "viewer"})
     assert response.status_code == 422
     assert "has that name already" in response.text
 
 
-def test_an_unknown_role_is_refused(
-    client_for: Callable[[User], Client], admin_user: User, viewer: User
-) -> None:
-    client_for(admin_user).post(f"/people/{viewer.pk}/role/", {"role": "owner"})
+def test_an_unknown_role_is_refused(as_admin: Client, viewer: User) -> None:
+    as_admin.post(f"/people/{viewer.pk}/role/", {"role": "owner"})
     viewer.refresh_from_db()
     assert viewer.role == "viewer"
 
 
 def test_the_last_admin_can_neither_be_demoted_nor_switched_off(
-    client_for: Callable[[User], Client], admin_user: User, viewer: User
+    as_admin: Client, admin_user: User, viewer: User
 ) -> None:
-    client = client_for(admin_user)
-    demoted = client.post(f"/people/{admin_user.pk}/role/", {"role": "viewer"}, follow=True)
+    demoted = as_admin.post(f"/people/{admin_user.pk}/role/", {"role": "viewer"}, follow=True)
     assert "last admin" in demoted.text
-    client.post(f"/people/{admin_user.pk}/active/", {"is_active": "0"})
+    as_admin.post(f"/people/{admin_user.pk}/active/", {"is_active": "0"})
     admin_user.refresh_from_db()
     assert admin_user.is_admin
 
 
 def test_with_a_second_admin_the_first_may_go(
-    client_for: Callable[[User], Client], admin_user: User, viewer: User
+    as_admin: Client, admin_user: User, viewer: User
 ) -> None:
-    client = client_for(admin_user)
-    client.post(f"/people/{viewer.pk}/role/", {"role": "admin"})
-    client.post(f"/people/{admin_user.pk}/role/", {"role": "viewer"})
+    as_admin.post(f"/people/{viewer.pk}/role/", {"role": "admin"})
+    as_admin.post(f"/people/{admin_user.pk}/role/", {"role": "viewer"})
     admin_user.refresh_from_db()
     assert admin_user.role == "viewer"
-    assert client.get("/people/").status_code == 403
+    assert as_admin.get("/people/").status_code == 403
 
 
 def test_switching_somebody_off_ends_their_session(
-    client_for: Callable[[User], Client], admin_user: User, viewer: User
+    as_viewer: Client, as_admin: Client, viewer: User
 ) -> None:
-    theirs = client_for(viewer)
-    client_for(admin_user).post(f"/people/{viewer.pk}/active/", {"is_active": "0"})
-    assert theirs.get("/").status_code == 302
+    as_admin.post(f"/people/{viewer.pk}/active/", {"is_active": "0"})
+    assert as_viewer.get("/").status_code == 302
 
 
 def test_a_new_link_makes_the_old_one_useless_and_old_links_expire(
@@ -108,11 +96,10 @@ def test_a_link_that_somebody_else_used_first_is_refused(admin_user: User, viewe
 
 
 def test_what_happens_to_accounts_is_in_the_audit_log_without_tokens(
-    client_for: Callable[[User], Client], admin_user: User, viewer: User
+    as_admin: Client, viewer: User
 ) -> None:
-    client = client_for(admin_user)
-    link = link_in(client.post(f"/people/{viewer.pk}/reset/").text)
-    client.post(f"/people/{viewer.pk}/role/", {"role": "operator"})
+    link = link_in(as_admin.post(f"/people/{viewer.pk}/reset/").text)
+    as_admin.post(f"/people/{viewer.pk}/role/", {"role": "operator"})
     events = list(AuditEvent.objects.values_list("action", "actor_name", "subject", "detail"))
     assert ("account.role", "ada", "vera", "viewer to operator") in events
     assert ("account.reset_link", "ada", "vera", "") in events

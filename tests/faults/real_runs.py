@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mediaflow.base.models import Setting
 from servers.models import SlotLease
 from tests.media import make_clip
-from tests.transcode.replace.world import digest, make_file_row, make_library_at, tree
-from transcode.models import ChunkStatus, Job, JobAttempt, JobStatus, Replacement
+from tests.transcode.replace.world import (
+    digest,
+    make_file_row,
+    make_library_at,
+    restart_job,
+    tree,
+)
+from transcode.models import ChunkStatus, Job, JobAttempt, Replacement
 from transcode.presets.spec import PresetSpec, SubtitleRule, VideoRule
 from transcode.queue import job_queue
 from transcode.running.attempt_log import AttemptLog
@@ -64,17 +71,8 @@ def run_real(data_dir: Path) -> str:
 
 
 def restart_real(data_dir: Path) -> str:
-    job = Job.objects.get()
     SlotLease.objects.all().delete()  # as the reaper does with slots of dead processes
-    if job.status == JobStatus.RUNNING:
-        job_queue.take_over(job.pk, job.lease_token)
-    for _ in range(3):
-        job.refresh_from_db()
-        if job.status == JobStatus.RETRY_WAIT:
-            job_queue.release(job.pk)
-        elif job.status != JobStatus.QUEUED:
-            break
-        run_real(data_dir)
+    restart_job(Job.objects.get(), partial(run_real, data_dir))
     return str(Job.objects.get().status)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import transcode.chunks.film  # noqa: F401  # declares its failpoints
 from mediaflow.base.failpoints import DECLARED
+from tests.faults.real_kills import kill_and_go_on, run_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +26,13 @@ def test_every_failpoint_of_the_chunks_lies_on_the_way_of_a_job(
     new_instance: Callable[[], FaultInstance],
 ) -> None:
     instance = new_instance()
-    reached = instance.act("run_real", prepare=("make_chunked",)).reached
-    found = instance.act("check_real").answer
-    assert found["status"] == "completed", found
-    assert found["is_film_output"]
+    reached = run_whole(instance, "make_chunked")
     chunks = instance.act("check_chunks").answer
     assert chunks["whole_reason"] == ""
     assert (chunks["total"], chunks["done"], chunks["resumed"]) == (CHUNKS, CHUNKS, 0)
     assert chunks["tries"] == [1] * CHUNKS
     declared = {name for name in DECLARED if name.startswith(ROOMS)}
-    assert declared <= set(reached)
+    assert declared <= reached
 
 
 @pytest.mark.parametrize("point", sorted(n for n in DECLARED if n.startswith(ROOMS)))
@@ -42,15 +40,7 @@ def test_a_kill_costs_at_most_one_chunk_for_each_slot(
     new_instance: Callable[[], FaultInstance], point: str
 ) -> None:
     instance = new_instance()
-    assert instance.act("run_real", prepare=("make_chunked",), kill_at=point).was_killed
-    after = instance.act("check_real").answer
-    assert after["is_film_original"]
-    assert after["parts"] == []
-    ended = instance.act("restart_real", "check_real").answer
-    assert ended["status"] == "completed", ended
-    assert ended["is_film_output"]
-    assert ended["is_original_there"]
-    assert (ended["parts"], ended["swaps"], ended["work_folders"]) == ([], 1, 0)
+    kill_and_go_on(instance, "make_chunked", point)
     chunks = instance.act("check_chunks").answer
     assert (chunks["proven"], chunks["done"], chunks["frames"]) == (CHUNKS, CHUNKS, 75)
     assert sum(chunks["tries"]) <= CHUNKS + SLOTS

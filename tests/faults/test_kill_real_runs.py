@@ -9,6 +9,7 @@ import pytest
 import transcode.running.phases
 import transcode.verify  # noqa: F401  # declares its failpoints
 from mediaflow.base.failpoints import DECLARED
+from tests.faults.real_kills import kill_and_go_on, run_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,25 +26,13 @@ def test_every_failpoint_before_the_swap_lies_on_the_way_of_a_job(
     new_instance: Callable[[], FaultInstance],
 ) -> None:
     instance = new_instance()
-    reached = instance.act("run_real", prepare=("make_real",)).reached
-    found = instance.act("check_real").answer
-    assert found["status"] == "completed", found
-    assert found["is_film_output"]
+    reached = run_whole(instance, "make_real")
     declared = {name for name in DECLARED if name.startswith(ROOMS)}
-    assert declared - set(reached) == ELSEWHERE
+    assert declared - reached == ELSEWHERE
 
 
 @pytest.mark.parametrize("point", sorted(n for n in DECLARED if n.startswith(ROOMS)))
 def test_a_kill_before_the_swap_leaves_the_film_and_the_next_runner_finishes(
     new_instance: Callable[[], FaultInstance], point: str
 ) -> None:
-    instance = new_instance()
-    assert instance.act("run_real", prepare=("make_real",), kill_at=point).was_killed
-    after = instance.act("check_real").answer
-    assert after["is_film_original"]
-    assert after["parts"] == []
-    ended = instance.act("restart_real", "check_real").answer
-    assert ended["status"] == "completed", ended
-    assert ended["is_film_output"]
-    assert ended["is_original_there"]
-    assert (ended["parts"], ended["swaps"], ended["work_folders"]) == ([], 1, 0)
+    kill_and_go_on(new_instance(), "make_real", point)

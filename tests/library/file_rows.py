@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
-from library.folding import search_text, sort_key
+from library.folding import display_path, search_text, sort_key
 from library.models import Library, MediaFile
+from library.scanning.identity import path_digest
+
+
+def path_columns(raw: bytes, column: str = "path") -> dict[str, Any]:
+    """The three columns of a film's path, or of the `root` of a library."""
+    return {column: display_path(raw), f"{column}_raw": raw, f"{column}_digest": path_digest(raw)}
 
 
 def make_library(name: str = "Films", **values: Any) -> Library:
     root = values.pop("root", f"/films/{name}")
-    return Library.objects.create(
-        name=name,
-        root=root,
-        root_raw=root.encode(),
-        root_digest=sha256(root.encode()).hexdigest(),
-        **values,
-    )
+    return Library.objects.create(name=name, **path_columns(root.encode(), "root"), **values)
 
 
 def make_file(library: Library, title: str, **values: Any) -> MediaFile:
@@ -30,7 +29,6 @@ def make_file(library: Library, title: str, **values: Any) -> MediaFile:
 def unsaved_file(library: Library, title: str, **values: Any) -> MediaFile:
     """The same, for those who save many at once."""
     path = values.pop("path", f"{title}/{title}.mkv")
-    raw = path.encode()
     defaults: dict[str, Any] = {
         "title": title,
         "year": 2001,
@@ -46,10 +44,4 @@ def unsaved_file(library: Library, title: str, **values: Any) -> MediaFile:
         "audio_codec": "ac3",
         "audio_channels": 6,
     }
-    return MediaFile(
-        library=library,
-        path=path,
-        path_raw=raw,
-        path_digest=sha256(raw).hexdigest(),
-        **{**defaults, **values},
-    )
+    return MediaFile(library=library, **path_columns(path.encode()), **{**defaults, **values})

@@ -19,26 +19,14 @@ from library.listing.selection import FileSelection, SelectionProblem, read_sele
 from library.models import FileTag, Library, MediaFile, SavedFilter, Tag
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import request_cancel, run_operation_here
-from tests.library.file_rows import make_file, make_library
+from tests.library.file_rows import make_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
     from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def library() -> Library:
-    return make_library("Films")
-
-
-@pytest.fixture
-def operator_client(client_for: Callable[[User], Client], operator: User) -> Client:
-    return client_for(operator)
 
 
 def test_ticked_ids_are_read_once_each_and_unlisted_files_left_out(
@@ -82,11 +70,11 @@ def test_more_than_the_limit_is_not_counted_exactly(library: Library) -> None:
 
 
 def test_a_preview_says_how_many_and_how_large_and_changes_nothing(
-    operator_client: Client, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     file = make_file(library, "Film", size_bytes=5_000_000_000)
     for name in ("bulk_tag", "bulk_ignore"):
-        answer = operator_client.post(reverse(f"library:{name}"), {"ids": [file.pk]})
+        answer = as_operator.post(reverse(f"library:{name}"), {"ids": [file.pk]})
         page = answer.content.decode()
         assert answer.status_code == 200
         assert "Do it for 1 film" in page
@@ -97,36 +85,36 @@ def test_a_preview_says_how_many_and_how_large_and_changes_nothing(
 
 
 def test_tagging_makes_the_tag_and_repeating_it_changes_nothing(
-    operator_client: Client, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     ids = [make_file(library, title).pk for title in ("One", "Two")]
     url = reverse("library:bulk_tag_apply")
     for _ in range(2):
-        answer = operator_client.post(url, {"ids": ids, "verb": "tag", "name": "Keep"})
+        answer = as_operator.post(url, {"ids": ids, "verb": "tag", "name": "Keep"})
         assert answer["Location"] == "/library/"
     assert FileTag.objects.count() == 2
-    operator_client.post(url, {"ids": ids[:1], "verb": "untag", "name": "KEEP"})
+    as_operator.post(url, {"ids": ids[:1], "verb": "untag", "name": "KEEP"})
     assert FileTag.objects.count() == 1
 
 
 def test_taking_off_a_tag_that_is_not_there_names_the_field(
-    operator_client: Client, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     data = {"ids": [make_file(library, "One").pk], "verb": "untag", "name": "none"}
-    answer = operator_client.post(reverse("library:bulk_tag_apply"), data)
+    answer = as_operator.post(reverse("library:bulk_tag_apply"), data)
     assert answer.status_code == 422
     assert "There is no tag of that name" in answer.content.decode()
 
 
 def test_ignoring_leaves_queued_films_alone_and_can_be_taken_back(
-    operator_client: Client, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     ready, queued = make_file(library, "Ready"), make_file(library, "Queued", state="queued")
     url = reverse("library:bulk_ignore_apply")
-    operator_client.post(url, {"select": "all", "q": "", "verb": "ignore"})
+    as_operator.post(url, {"select": "all", "q": "", "verb": "ignore"})
     states = dict(MediaFile.objects.values_list("pk", "state"))
     assert states == {ready.pk: "ignored", queued.pk: "queued"}
-    operator_client.post(url, {"ids": [ready.pk], "verb": "unignore"})
+    as_operator.post(url, {"ids": [ready.pk], "verb": "unignore"})
     ready.refresh_from_db()
     assert ready.state == "new"
 
@@ -140,7 +128,7 @@ def begin_count(client: Client, q: str = "") -> int:
 
 
 def test_more_than_the_limit_is_confirmed_only_with_exact_figures(
-    operator_client: Client, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     for number in range(5):
         make_file(library, f"Film {number}", size_bytes=2_000_000_000)
@@ -149,15 +137,15 @@ def test_more_than_the_limit_is_confirmed_only_with_exact_figures(
         mock.patch.object(selection, "EXACT_UP_TO", 3),
         mock.patch.object(exact_count, "WINDOW_IDS", 2),
     ):
-        number = begin_count(operator_client, "codec=h264")
+        number = begin_count(as_operator, "codec=h264")
         here = f"/library/ignore/?select=all&q=codec%3Dh264&counted={number}"
-        early = operator_client.get(here).content.decode()
+        early = as_operator.get(here).content.decode()
         assert "Counting…" in early
         assert "Do it for" not in early
         assert "hx-get" in early[early.index('id="bulk-figures"') :]
         assert here.replace("&", "&amp;") in early  # the way on without JavaScript
         run_operation_here(Operation.objects.get(pk=number))
-        fragment = operator_client.get(here, headers={"HX-Request": "true"}).content.decode()
+        fragment = as_operator.get(here, headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in fragment
     assert "hx-get" not in fragment
     assert "Do it for 5 films" in fragment
@@ -167,20 +155,20 @@ def test_more_than_the_limit_is_confirmed_only_with_exact_figures(
 
 @pytest.mark.parametrize("counted", ["", "x", "999999", "9" * 40, "other", "old"])
 def test_without_the_count_of_exactly_this_nothing_is_changed(
-    operator_client: Client, library: Library, counted: str
+    as_operator: Client, library: Library, counted: str
 ) -> None:
     for number in range(4):
         make_file(library, f"Film {number}")
     with mock.patch.object(selection, "EXACT_UP_TO", 3):
         if counted in {"other", "old"}:
-            number = begin_count(operator_client, "q=film" if counted == "other" else "")
+            number = begin_count(as_operator, "q=film" if counted == "other" else "")
             run_operation_here(Operation.objects.get(pk=number))
             if counted == "old":
                 long_ago = timezone.now() - timedelta(hours=1)
                 Operation.objects.filter(pk=number).update(finished_at=long_ago)
             counted = str(number)
         data = {"select": "all", "q": "", "verb": "ignore", "counted": counted}
-        answer = operator_client.post(reverse("library:bulk_ignore_apply"), data)
+        answer = as_operator.post(reverse("library:bulk_ignore_apply"), data)
     assert answer.status_code == 200
     assert "Counting…" in answer.content.decode()
     assert not Operation.objects.filter(kind=bulk.OPERATION_KIND).exists()
@@ -188,30 +176,28 @@ def test_without_the_count_of_exactly_this_nothing_is_changed(
 
 
 def test_a_count_that_was_stopped_can_be_begun_again(
-    operator_client: Client, library: Library, operator: User
+    as_operator: Client, library: Library, operator: User
 ) -> None:
     for number in range(4):
         make_file(library, f"Film {number}")
     with mock.patch.object(selection, "EXACT_UP_TO", 3):
-        number = begin_count(operator_client)
+        number = begin_count(as_operator)
         request_cancel(number, operator)
-        page = operator_client.get(f"/library/ignore/?select=all&q=&counted={number}")
+        page = as_operator.get(f"/library/ignore/?select=all&q=&counted={number}")
         text = page.content.decode()
         assert "Not counted" in text
         assert 'href="/library/ignore/?select=all&amp;q="' in text
-        assert begin_count(operator_client) != number
+        assert begin_count(as_operator) != number
 
 
-def test_a_very_large_selection_becomes_an_operation(
-    operator_client: Client, library: Library
-) -> None:
+def test_a_very_large_selection_becomes_an_operation(as_operator: Client, library: Library) -> None:
     for number in range(5):
         make_file(library, f"Film {number}")
     with mock.patch.object(selection, "EXACT_UP_TO", 3), mock.patch.object(bulk, "BATCH_FILES", 2):
-        run_operation_here(Operation.objects.get(pk=begin_count(operator_client)))
+        run_operation_here(Operation.objects.get(pk=begin_count(as_operator)))
         counted = Operation.objects.get(kind=COUNT_KIND)
         data = {"select": "all", "q": "", "verb": "ignore", "counted": counted.pk}
-        answer = operator_client.post(reverse("library:bulk_ignore_apply"), data)
+        answer = as_operator.post(reverse("library:bulk_ignore_apply"), data)
         operation = Operation.objects.get(kind=bulk.OPERATION_KIND)
         assert answer["Location"] == f"/operations/{operation.pk}/"
         done = run_operation_here(operation)
@@ -222,43 +208,39 @@ def test_a_very_large_selection_becomes_an_operation(
 
 @pytest.mark.parametrize("name", ["bulk_tag", "bulk_tag_apply", "bulk_ignore", "bulk_ignore_apply"])
 def test_bulk_actions_need_an_operator_a_post_and_a_selection(
-    client_for: Callable[[User], Client], viewer: User, operator: User, library: Library, name: str
+    as_viewer: Client, as_operator: Client, library: Library, name: str
 ) -> None:
     url = reverse(f"library:{name}")
-    assert client_for(viewer).post(url, {"ids": [1]}).status_code == 403
-    client = client_for(operator)
-    assert client.get(url).status_code == (405 if name.endswith("apply") else 302)
+    assert as_viewer.post(url, {"ids": [1]}).status_code == 403
+    assert as_operator.get(url).status_code == (405 if name.endswith("apply") else 302)
     if not name.endswith("apply"):
-        assert client.post(url, {}).status_code == 302
-        assert client.post(url, {"ids": ["x"]}).status_code == 302
+        assert as_operator.post(url, {}).status_code == 302
+        assert as_operator.post(url, {"ids": ["x"]}).status_code == 302
 
 
 def test_a_filter_is_saved_renamed_and_deleted_by_its_owner_alone(
-    client_for: Callable[[User], Client], viewer: User, operator: User
+    as_viewer: Client, as_operator: Client
 ) -> None:
-    client, other = client_for(viewer), client_for(operator)
     data = {"name": "Heavy", "query": "size_min=20GB"}
-    assert client.post(reverse("library:saved_filter_add"), data)["Location"].endswith("20GB")
+    assert as_viewer.post(reverse("library:saved_filter_add"), data)["Location"].endswith("20GB")
     saved = SavedFilter.objects.get()
-    assert "Heavy" in client.get("/library/filters/").content.decode()
+    assert "Heavy" in as_viewer.get("/library/filters/").content.decode()
     edit = reverse("library:saved_filter_edit", args=[saved.pk])
     delete = reverse("library:saved_filter_delete", args=[saved.pk])
-    assert other.post(edit, {"name": "Mine"}).status_code == 404
-    assert other.post(delete).status_code == 404
-    assert client.get(delete).status_code == 405
-    client.post(edit, {"name": "Very heavy"})
+    assert as_operator.post(edit, {"name": "Mine"}).status_code == 404
+    assert as_operator.post(delete).status_code == 404
+    assert as_viewer.get(delete).status_code == 405
+    as_viewer.post(edit, {"name": "Very heavy"})
     saved.refresh_from_db()
     assert (saved.name, saved.query) == ("Very heavy", "size_min=20GB")
-    client.post(delete)
+    as_viewer.post(delete)
     assert not SavedFilter.objects.exists()
 
 
-def test_a_saved_filter_is_shown_in_words(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
+def test_a_saved_filter_is_shown_in_words(as_viewer: Client, viewer: User) -> None:
     query = "q=amelie&codec=hevc,av1&size_min=20GB"
     SavedFilter.objects.create(owner=viewer, name="Heavy", query=query)
-    page = client_for(viewer).get(f"/library/filters/?query={quote('duration_max=90')}").text
+    page = as_viewer.get(f"/library/filters/?query={quote('duration_max=90')}").text
     for shown in ("“amelie”", "HEVC", "AV1", "is any of", "over", "20GB", "90 min"):
         assert shown in page
     assert "<code>" not in page
@@ -275,10 +257,10 @@ def test_a_saved_filter_is_shown_in_words(
     ],
 )
 def test_a_wrong_saved_filter_is_a_form_error(
-    client_for: Callable[[User], Client], viewer: User, data: dict[str, str], text: str
+    as_viewer: Client, viewer: User, data: dict[str, str], text: str
 ) -> None:
     SavedFilter.objects.create(owner=viewer, name="Taken", query="")
-    answer = client_for(viewer).post(reverse("library:saved_filter_add"), data)
+    answer = as_viewer.post(reverse("library:saved_filter_add"), data)
     page = answer.content.decode()
     assert answer.status_code == 422
     assert text in page
@@ -286,37 +268,37 @@ def test_a_wrong_saved_filter_is_a_form_error(
 
 
 def test_tags_are_added_changed_and_deleted_by_operators(
-    client_for: Callable[[User], Client], viewer: User, operator_client: Client, library: Library
+    as_viewer: Client, as_operator: Client, library: Library
 ) -> None:
-    assert client_for(viewer).get("/library/tags/").status_code == 200
-    assert client_for(viewer).post("/library/tags/add/", {"name": "a"}).status_code == 403
-    operator_client.post("/library/tags/add/", {"name": "Keep", "color": "teal"})
+    assert as_viewer.get("/library/tags/").status_code == 200
+    assert as_viewer.post("/library/tags/add/", {"name": "a"}).status_code == 403
+    as_operator.post("/library/tags/add/", {"name": "Keep", "color": "teal"})
     tag = Tag.objects.get()
     FileTag.objects.create(tag=tag, file=make_file(library, "Film"))
     for data in ({"name": "KEEP", "color": "teal"}, {"name": "x", "color": "red"}):
-        assert operator_client.post("/library/tags/add/", data).status_code == 422
+        assert as_operator.post("/library/tags/add/", data).status_code == 422
     edit = reverse("library:tag_edit", args=[tag.pk])
-    assert operator_client.get(edit).status_code == 200
-    operator_client.post(edit, {"name": "Keeper", "color": "gold"})
+    assert as_operator.get(edit).status_code == 200
+    as_operator.post(edit, {"name": "Keeper", "color": "gold"})
     tag.refresh_from_db()
     assert (tag.name, tag.color) == ("Keeper", "gold")
     delete = reverse("library:tag_delete", args=[tag.pk])
-    assert operator_client.get(delete).status_code == 405
-    operator_client.post(delete)
+    assert as_operator.get(delete).status_code == 405
+    as_operator.post(delete)
     assert not FileTag.objects.exists()
 
 
 def test_a_tag_made_in_bulk_gets_its_colour_and_an_old_one_keeps_its_own(
-    operator_client: Client, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     file = make_file(library, "Film")
     url = reverse("library:bulk_tag_apply")
     for color in ("violet", "teal"):
         values = {"ids": [file.pk], "verb": "tag", "name": "Keep", "color": color}
-        assert operator_client.post(url, values).status_code == 302
+        assert as_operator.post(url, values).status_code == 302
     assert Tag.objects.get().color == "violet"
     values = {"ids": [file.pk], "verb": "tag", "name": "Plain"}
-    operator_client.post(url, values)
+    as_operator.post(url, values)
     assert Tag.objects.get(name="Plain").color == "slate"
     values = {"ids": [file.pk], "verb": "tag", "name": "Loud", "color": "mauve"}
-    assert operator_client.post(url, values).status_code == 422
+    assert as_operator.post(url, values).status_code == 422

@@ -29,6 +29,7 @@ from library.media_info import (
 from library.models import Availability, FileState, MediaFile
 from library.scanning.identity import path_digest
 from library.scanning.names import ParsedName
+from tests.library.file_rows import path_columns
 from tests.library.scanning import file_at, make_library, scan
 from tests.media import make_clip
 
@@ -157,10 +158,7 @@ def test_a_swap_updates_the_same_row_and_undo_restores_it(swapped_film: MediaFil
 @pytest.mark.django_db
 @pytest.mark.ffmpeg
 def test_a_row_that_a_scan_made_for_the_new_name_gives_way(swapped_film: MediaFile) -> None:
-    MediaFile.objects.create(
-        library=swapped_film.library, path_raw=b"Film (2001).mkv", path="Film (2001).mkv",
-        path_digest=path_digest(b"Film (2001).mkv"),
-    )  # fmt: skip
+    MediaFile.objects.create(library=swapped_film.library, **path_columns(b"Film (2001).mkv"))
     record_swapped(
         swapped_film.pk, path_rel=b"Film (2001).mkv", info=INFO, state=FileState.COMPLETED
     )

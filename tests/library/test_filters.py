@@ -21,11 +21,6 @@ from tests.library.file_rows import make_file, make_library
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def library() -> Library:
-    return make_library("Films")
-
-
 def titles(query: str) -> set[str]:
     return set(files_matching(query).values_list("title", flat=True))
 

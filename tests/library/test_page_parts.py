@@ -34,7 +34,6 @@ from tests.library.test_folder_pages import settings_of
 from tests.transcode.encode.films import audio, film, video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
@@ -46,16 +45,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def library() -> Library:
-    return make_library("Films")
-
-
-@pytest.fixture
-def admin(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
-
-
-@pytest.fixture
 def server() -> PlexServer:
     return PlexServer.objects.create(machine_id="m", name="Attic", url="http://plex")
 
@@ -63,7 +52,9 @@ def server() -> PlexServer:
 # A film
 
 
-def test_what_is_special_about_a_film_stands_on_its_page(library: Library, admin: Client) -> None:
+def test_what_is_special_about_a_film_stands_on_its_page(
+    library: Library, as_admin: Client
+) -> None:
     file = make_file(
         library, "Up", content_fingerprint="abcdef" * 5, is_sparse=True,
         mediaflow_tag="x;balanced",
@@ -74,7 +65,7 @@ def test_what_is_special_about_a_film_stands_on_its_page(library: Library, admin
     sound = audio(codec="dts", channels=6, profile="DTS-HD MA")
     info = film(picture, audio=(sound,), warnings=("its length is impossible",))
     MediaProbe.objects.create(file=file, detail=info.to_json(), prober_version="x")
-    page = admin.get(reverse("library:file_detail", args=[file.pk])).text
+    page = as_admin.get(reverse("library:file_detail", args=[file.pk])).text
     for words in (
         "Dolby Vision 8.1", "23.976 fps", "DTS 5.1, DTS-HD MA", "abcdefab … cdef",
         "its length is impossible", "yes: never encoded", "x;balanced",
@@ -97,7 +88,7 @@ def test_a_profile_is_not_said_twice() -> None:
 
 
 def test_a_film_that_left_its_folder_says_so_in_its_timeline(
-    library: Library, admin: Client
+    library: Library, as_admin: Client
 ) -> None:
     file = make_file(library, "Gone", availability="missing")
     entries = film_page._own_timeline(file)
@@ -108,9 +99,9 @@ def test_a_film_that_left_its_folder_says_so_in_its_timeline(
 # The list
 
 
-def test_more_than_can_be_counted_is_said_to_be_more(library: Library, admin: Client) -> None:
+def test_more_than_can_be_counted_is_said_to_be_more(library: Library, as_admin: Client) -> None:
     make_file(library, "Up")
-    page: FilePage = admin.get("/library/").context["page"]
+    page: FilePage = as_admin.get("/library/").context["page"]
     assert (page.count_text, page.range_text, page.total) == ("1", "1–1 of 1", 1)
     many = replace(page, listing=replace(page.listing, count=None, is_count_open=True))
     assert (many.count_text, many.range_text) == ("10,000+", "1–1 of 10,000+")
@@ -121,13 +112,13 @@ def test_more_than_can_be_counted_is_said_to_be_more(library: Library, admin: Cl
 
 
 def test_saved_filters_are_tabs_and_tags_and_libraries_are_choices(
-    library: Library, admin: Client, admin_user: User
+    library: Library, as_admin: Client, admin_user: User
 ) -> None:
     make_library("Shows")
     file = make_file(library, "Up")
     FileTag.objects.create(file=file, tag=Tag.objects.create(name="Kids"))
     SavedFilter.objects.create(owner=admin_user, name="For kids", query="tag=Kids")
-    page = admin.get(f"/library/?tag=kids&library={library.pk}")
+    page = as_admin.get(f"/library/?tag=kids&library={library.pk}")
     assert "For kids" in page.text
     assert "Tags (all of them)" in page.text
     groups = {group.name: group for group in page.context["page"].filter_groups}
@@ -161,40 +152,42 @@ def test_without_a_room_that_encodes_tagging_is_the_button() -> None:
      "plex_edit", "plex_edit_apply"],
 )  # fmt: skip
 def test_a_selection_that_is_none_changes_nothing_and_says_why(
-    name: str, values: dict[str, Any], words: str, library: Library, admin: Client,
+    name: str, values: dict[str, Any], words: str, library: Library, as_admin: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(selections, "MAX_IDS", 2)
     make_file(library, "Gone", availability="missing")
     data = {"action": "add", "tags": "x", "field": "label", "value": "x", **values}
-    answer = admin.post(reverse(f"library:{name}"), data, follow=True)
+    answer = as_admin.post(reverse(f"library:{name}"), data, follow=True)
     assert words in answer.text
     assert not AuditEvent.objects.exists()
     assert not Operation.objects.exists()
 
 
-def test_forgetting_what_is_in_the_queue_removes_nothing(library: Library, admin: Client) -> None:
+def test_forgetting_what_is_in_the_queue_removes_nothing(
+    library: Library, as_admin: Client
+) -> None:
     file = make_file(library, "Up", availability="missing", state="processing")
-    answer = admin.post(reverse("library:file_forget", args=[file.pk]), follow=True)
+    answer = as_admin.post(reverse("library:file_forget", args=[file.pk]), follow=True)
     assert "Nothing was removed" in answer.text
     file.refresh_from_db()
     assert file.removed_from_list_at is None
 
 
-def test_ticking_nothing_inaccessible_says_so(library: Library, admin: Client) -> None:
+def test_ticking_nothing_inaccessible_says_so(library: Library, as_admin: Client) -> None:
     file = make_file(library, "Fine")
-    answer = admin.post(reverse("library:inaccessible_recheck"), {"ids": [file.pk]}, follow=True)
+    answer = as_admin.post(reverse("library:inaccessible_recheck"), {"ids": [file.pk]}, follow=True)
     assert "No file is selected; tick some first." in answer.text
 
 
 # Folders, connections, Plex
 
 
-def test_settings_that_stay_are_not_put_on_record(library: Library, admin: Client) -> None:
+def test_settings_that_stay_are_not_put_on_record(library: Library, as_admin: Client) -> None:
     url = reverse("library:folder_edit", args=[library.pk])
-    assert admin.post(url, settings_of(library)).status_code == 302
+    assert as_admin.post(url, settings_of(library)).status_code == 302
     AuditEvent.objects.all().delete()
-    assert admin.post(url, settings_of(library)).status_code == 302
+    assert as_admin.post(url, settings_of(library)).status_code == 302
     assert not AuditEvent.objects.exists()
 
 
@@ -203,13 +196,13 @@ def test_settings_that_stay_are_not_put_on_record(library: Library, admin: Clien
     [("folder_edit", "rename_library"), ("scan_start", "start_scan")],
 )
 def test_what_changed_meanwhile_is_a_sentence(
-    name: str, service: str, library: Library, admin: Client, monkeypatch: pytest.MonkeyPatch
+    name: str, service: str, library: Library, as_admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: Any, **_kwargs: Any) -> None:
         raise LibraryProblem("name", "Somebody was faster.")
 
     monkeypatch.setattr(f"library.pages.views_folders.{service}", refuse)
-    answer = admin.post(
+    answer = as_admin.post(
         reverse(f"library:{name}", args=[library.pk]), settings_of(library, name="New"), follow=True
     )
     assert "Somebody was faster." in answer.text
@@ -268,18 +261,18 @@ def test_a_server_says_how_it_stands(values: dict[str, Any], word: str) -> None:
 
 
 def test_the_film_page_says_what_it_is_called_in_plex(
-    library: Library, server: PlexServer, admin: Client
+    library: Library, server: PlexServer, as_admin: Client
 ) -> None:
     file = make_file(library, "Pilot", is_in_plex=True)
     url = reverse("library:file_detail", args=[file.pk])
-    assert "app.plex.tv" not in admin.get(url).text  # Plex has forgotten it since the last sync
+    assert "app.plex.tv" not in as_admin.get(url).text  # Plex has forgotten it since the last sync
     section = PlexSection.objects.create(server=server, key="1", title="Shows", type="show")
     item = PlexItem.objects.create(
         section=section, rating_key="7", type="episode", title="Pilot", show_title="A Show",
         season=1, episode=2,
     )  # fmt: skip
     PlexPart.objects.create(plex_item=item, file=file, media_id="8", part_id="9", path="/a")
-    page = admin.get(url).text
+    page = as_admin.get(url).text
     assert "A Show S01E02 Pilot" in page
     assert "details?key=%2Flibrary%2Fmetadata%2F7" in page
     movie = PlexItem(type="movie", title="Up", year=2009, edition="Extended")
@@ -287,32 +280,34 @@ def test_the_film_page_says_what_it_is_called_in_plex(
 
 
 def test_a_server_of_somebody_signed_in_comes_back_and_that_is_said(
-    server: PlexServer, admin: Client
+    server: PlexServer, as_admin: Client
 ) -> None:
     server.account = PlexAccount.objects.create(plex_uuid="1", username="ann", token_encrypted="x")
     server.save()
-    page = admin.get(reverse("library:plex_server_remove", args=[server.pk])).text
+    page = as_admin.get(reverse("library:plex_server_remove", args=[server.pk])).text
     assert "While ann is signed in, it is found again" in page
 
 
-def test_a_section_is_switched_off_and_then_not_synced(server: PlexServer, admin: Client) -> None:
+def test_a_section_is_switched_off_and_then_not_synced(
+    server: PlexServer, as_admin: Client
+) -> None:
     section = PlexSection.objects.create(
         server=server, key="1", title="Movies", type="movie", is_enabled=True
     )
     switch = reverse("library:plex_section_switch", args=[section.pk])
-    assert "not synced any more" in admin.post(switch, {"is_enabled": "0"}, follow=True).text
+    assert "not synced any more" in as_admin.post(switch, {"is_enabled": "0"}, follow=True).text
     section.refresh_from_db()
     assert not section.is_enabled
-    answer = admin.post(reverse("library:plex_section_sync", args=[section.pk]), follow=True)
+    answer = as_admin.post(reverse("library:plex_section_sync", args=[section.pk]), follow=True)
     assert "Movies is switched off; switch it on first." in answer.text
     assert not Operation.objects.filter(kind="plex_sync", args__section=section.pk).exists()
 
 
 def test_a_saved_filter_keeps_its_words_where_the_new_ones_are_wrong(
-    admin: Client, admin_user: User
+    as_admin: Client, admin_user: User
 ) -> None:
     saved = SavedFilter.objects.create(owner=admin_user, name="For kids", query="codec=hevc")
     url = reverse("library:saved_filter_edit", args=[saved.pk])
-    assert admin.post(url, {"query": "codec=magic"}).status_code == 422
+    assert as_admin.post(url, {"query": "codec=magic"}).status_code == 422
     saved.refresh_from_db()
     assert saved.query == "codec=hevc"

@@ -12,8 +12,6 @@ from django.test import RequestFactory
 from library.models import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.db.models import Model
     from django.test import Client
 
@@ -55,11 +53,9 @@ def test_nobody_adds_deletes_or_edits_what_carries_an_invariant(
 
 
 @pytest.mark.django_db
-def test_the_few_fields_can_be_changed_and_no_other(
-    client_for: Callable[[User], Client], admin_user: User
-) -> None:
+def test_the_few_fields_can_be_changed_and_no_other(as_admin: Client) -> None:
     tag = Tag.objects.create(name="Old")
-    response = client_for(admin_user).post(
+    response = as_admin.post(
         f"/admin/library/tag/{tag.pk}/change/", {"name": "New", "color": "teal", "id": "99"}
     )
     assert response.status_code == 302
@@ -68,10 +64,10 @@ def test_the_few_fields_can_be_changed_and_no_other(
 
 
 @pytest.mark.django_db
-def test_pages_show_no_token(client_for: Callable[[User], Client], admin_user: User) -> None:
+def test_pages_show_no_token(as_admin: Client) -> None:
     from mediaflow.accounts.services import make_setup_token
     from mediaflow.base.models import Setting
 
     make_setup_token()
     digest = str(Setting.objects.get().value)
-    assert digest not in client_for(admin_user).get("/admin/base/setting/").text
+    assert digest not in as_admin.get("/admin/base/setting/").text

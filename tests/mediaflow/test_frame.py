@@ -8,39 +8,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from library.models import Library
 from mediaflow import disks
 from mediaflow.base.settings_store import set_setting
 from mediaflow.context_processors import _here, is_exposed_http
 from mediaflow.disks import DiskGauge, DiskUse
+from tests.library.file_rows import make_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import Settings
 
-    from mediaflow.accounts.models import User
+
+@pytest.mark.django_db
+def test_only_admins_see_settings_and_logs(as_viewer: Client, as_admin: Client) -> None:
+    assert 'href="/logs/"' not in as_viewer.get("/").text
+    assert 'href="/logs/"' in as_admin.get("/").text
 
 
 @pytest.mark.django_db
-def test_only_admins_see_settings_and_logs(
-    client_for: Callable[[User], Client], viewer: User, admin_user: User
-) -> None:
-    assert 'href="/logs/"' not in client_for(viewer).get("/").text
-    assert 'href="/logs/"' in client_for(admin_user).get("/").text
-
-
-@pytest.mark.django_db
-def test_a_frozen_library_and_a_paused_queue_are_on_every_page(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
-    Library.objects.create(
-        name="Films", root="/f", root_raw=b"/f", root_digest="d", frozen_reason="The disk is gone."
-    )
+def test_a_frozen_library_and_a_paused_queue_are_on_every_page(as_viewer: Client) -> None:
+    make_library(frozen_reason="The disk is gone.")
     set_setting("queue_paused", True, None)
     set_setting("queue_paused_reason", "It is too hot.", None)
-    page = client_for(viewer).get("/account/").text
+    page = as_viewer.get("/account/").text
     assert "Films is frozen." in page
     assert "The disk is gone." in page
     assert "It is too hot." in page
@@ -83,22 +73,20 @@ def test_https_is_never_exposed(settings: Settings) -> None:
 
 @pytest.mark.django_db
 def test_an_admin_on_plain_http_is_warned_and_a_viewer_is_not(
-    client_for: Callable[[User], Client], admin_user: User, viewer: User
+    as_admin: Client, as_viewer: Client
 ) -> None:
     address = {"HTTP_HOST": "192.168.1.20:9876"}
-    assert "unencrypted" in client_for(admin_user).get("/account/", **address).text  # type: ignore[arg-type]
-    assert "unencrypted" not in client_for(viewer).get("/account/", **address).text  # type: ignore[arg-type]
+    assert "unencrypted" in as_admin.get("/account/", **address).text  # type: ignore[arg-type]
+    assert "unencrypted" not in as_viewer.get("/account/", **address).text  # type: ignore[arg-type]
 
 
 @pytest.mark.django_db
-def test_a_full_disk_is_on_every_page(
-    client_for: Callable[[User], Client], viewer: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_on_every_page(as_viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "mediaflow.context_processors.low_disks",
         lambda: [("work", DiskUse(used_bytes=10**12 - 5 * 1024**2, total_bytes=10**12))],
     )
-    page = client_for(viewer).get("/account/").text
+    page = as_viewer.get("/account/").text
     assert "The disk of the work folder is almost full" in page
     assert "5 MB are free" in page
 

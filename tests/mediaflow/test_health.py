@@ -116,15 +116,18 @@ def test_a_low_disk_is_not_healthy(client: Client, monkeypatch: pytest.MonkeyPat
     assert client.get("/healthz").json()["disk"] == "low"
 
 
+CHECKS = (
+    system_checks.check_ffmpeg,
+    system_checks.check_huey_is_not_immediate,
+    system_checks.check_sqlite_place,
+    system_checks.check_keys_are_private,
+    system_checks.check_public_url,
+    system_checks.check_proxies,
+)
+
+
 def test_checks_find_nothing_here() -> None:
-    for check in (
-        system_checks.check_ffmpeg,
-        system_checks.check_huey_is_not_immediate,
-        system_checks.check_sqlite_place,
-        system_checks.check_keys_are_private,
-        system_checks.check_public_url,
-        system_checks.check_proxies,
-    ):
+    for check in CHECKS:
         assert check(None) == []
 
 
@@ -145,18 +148,7 @@ def test_each_check_has_its_id_and_a_hint(
         host="0.0.0.0",
         trusted_proxies=("0.0.0.0/0",),
     )
-    found = [
-        message
-        for check in (
-            system_checks.check_ffmpeg,
-            system_checks.check_huey_is_not_immediate,
-            system_checks.check_sqlite_place,
-            system_checks.check_keys_are_private,
-            system_checks.check_public_url,
-            system_checks.check_proxies,
-        )
-        for message in check(None)
-    ]
+    found = [message for check in CHECKS for message in check(None)]
     assert [message.id for message in found] == [
         "mediaflow.E001", "mediaflow.E002", "mediaflow.E003",
         "mediaflow.W001", "mediaflow.W002", "mediaflow.W003",

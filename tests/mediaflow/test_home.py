@@ -12,16 +12,12 @@ from library.analysis import sums
 from library.models import AnalysisRun, FileState, Library, MediaFile
 from mediaflow.base.models import Operation
 from tests.library.analysis.recommendation_rows import GB, make_recommendation
-from tests.library.file_rows import make_file
+from tests.library.file_rows import make_file, make_library
 from transcode.models import Job, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
-
-    from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -32,10 +28,8 @@ def empty_cache() -> None:
 
 
 @pytest.fixture
-def library(db: None) -> Library:
-    return Library.objects.create(
-        name="Films", root="/films", root_raw=b"/films", root_digest="d", file_count=12
-    )
+def library() -> Library:
+    return make_library(file_count=12)
 
 
 def add_film(library: Library, number: int, *, codec: str = "h264", size: int = 8 * 10**9) -> None:
@@ -47,28 +41,24 @@ def add_film(library: Library, number: int, *, codec: str = "h264", size: int = 
     )  # fmt: skip
 
 
-def test_without_a_library_an_admin_is_led_to_add_a_folder(
-    client_for: Callable[[User], Client], admin_user: User
-) -> None:
-    page = client_for(admin_user).get("/").text
+def test_without_a_library_an_admin_is_led_to_add_a_folder(as_admin: Client) -> None:
+    page = as_admin.get("/").text
     assert "Point MediaFlow at your films" in page
     assert 'href="/library/folders/add/"' in page
 
 
-def test_without_a_library_a_viewer_is_told_who_can_change_that(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
-    page = client_for(viewer).get("/").text
+def test_without_a_library_a_viewer_is_told_who_can_change_that(as_viewer: Client) -> None:
+    page = as_viewer.get("/").text
     assert "An admin has to add a folder first" in page
     assert "folders/add" not in page
 
 
 def test_says_what_can_be_saved_why_and_offers_the_first_ten(
-    client_for: Callable[[User], Client], operator: User, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     for number in range(11):
         add_film(library, number, codec="mpeg2video" if number < 3 else "h264")
-    page = client_for(operator).get("/").text.replace("\N{NO-BREAK SPACE}", " ")
+    page = as_operator.get("/").text.replace("\N{NO-BREAK SPACE}", " ")
     assert "You can save about" in page
     assert "3 films in old codecs" in page
     assert "8 films in H.264" in page
@@ -81,9 +71,8 @@ def test_says_what_can_be_saved_why_and_offers_the_first_ten(
     [("codec", "balanced", ["A", "B"]), ("storage", "storage-saver", ["A", "E"])],
 )
 def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
-    client_for: Callable[[User], Client], operator: User, library: Library,
-    best: str, preset: str, films: list[str],
-) -> None:  # fmt: skip
+    as_operator: Client, library: Library, best: str, preset: str, films: list[str]
+) -> None:
     """What saves nothing is not among them, and nothing is queued with another preset than said."""
     for title, kind, saves in (
         ("A", best, 9), ("B", "codec", 5), ("C", "container", 0), ("D", "container", 2),
@@ -92,7 +81,7 @@ def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
         make_recommendation(make_file(library, title), kind, saves * GB)
     sums.recount()
     AnalysisRun.objects.create(finished_at=timezone.now(), item_count=6)
-    answer = client_for(operator).get("/")
+    answer = as_operator.get("/")
     potential = answer.context["home"].potential
     assert [film.title for film in potential.shown] == films
     assert f'name="preset" value="{preset}"' in answer.text
@@ -100,46 +89,42 @@ def test_after_an_analysis_the_first_are_those_that_one_preset_makes_smaller(
 
 
 def test_where_all_that_saves_is_queued_already_nothing_is_offered(
-    client_for: Callable[[User], Client], operator: User, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     make_recommendation(make_file(library, "A", state=FileState.QUEUED), "codec", GB)
     sums.recount()
     AnalysisRun.objects.create(finished_at=timezone.now(), item_count=1)
-    page = client_for(operator).get("/").text
+    page = as_operator.get("/").text
     assert "You can save about" in page
     assert 'name="ids"' not in page
 
 
 def test_a_viewer_sees_the_figure_but_no_button_to_queue(
-    client_for: Callable[[User], Client], viewer: User, library: Library
+    as_viewer: Client, library: Library
 ) -> None:
     add_film(library, 1)
-    page = client_for(viewer).get("/").text
+    page = as_viewer.get("/").text
     assert "You can save about" in page
     assert "Queue it" not in page
 
 
 def test_the_offer_leads_to_a_preview_that_changes_nothing(
-    client_for: Callable[[User], Client], operator: User, library: Library
+    as_operator: Client, library: Library
 ) -> None:
     add_film(library, 1)
     ids = list(MediaFile.objects.values_list("id", flat=True))
-    response = client_for(operator).post("/queue/add/", {"ids": ids, "preset": "balanced"})
+    response = as_operator.post("/queue/add/", {"ids": ids, "preset": "balanced"})
     assert response.status_code == 200
     assert not Job.objects.exists()
 
 
-def test_when_everything_is_done_it_says_so(
-    client_for: Callable[[User], Client], operator: User, library: Library
-) -> None:
+def test_when_everything_is_done_it_says_so(as_operator: Client, library: Library) -> None:
     add_film(library, 1)
     MediaFile.objects.update(state=FileState.COMPLETED)
-    assert "Nothing here would get much smaller" in client_for(operator).get("/").text
+    assert "Nothing here would get much smaller" in as_operator.get("/").text
 
 
-def test_results_show_saved_against_predicted(
-    client_for: Callable[[User], Client], viewer: User, library: Library
-) -> None:
+def test_results_show_saved_against_predicted(as_viewer: Client, library: Library) -> None:
     add_film(library, 1)
     Job.objects.create(
         file=MediaFile.objects.get(), file_path="/films/1.mkv", preset_slug="balanced",
@@ -147,32 +132,27 @@ def test_results_show_saved_against_predicted(
         output_bytes=3_000_000_000, predicted_bytes=4_000_000_000, vmaf_mean=95.61,
         finished_at=timezone.now(),
     )  # fmt: skip
-    page = client_for(viewer).get("/").text
+    page = as_viewer.get("/").text
     assert "Film 1" in page
     assert "95.6" in page
 
 
 def test_asks_again_by_itself_only_while_something_runs(
-    client_for: Callable[[User], Client], viewer: User, library: Library
+    as_viewer: Client, library: Library
 ) -> None:
-    client = client_for(viewer)
-    assert "every 5s" not in client.get("/").text
+    assert "every 5s" not in as_viewer.get("/").text
     Operation.objects.create(kind="scan", title="Scan of Films")
-    fragment = client.get("/", headers={"HX-Request": "true"}).text
+    fragment = as_viewer.get("/", headers={"HX-Request": "true"}).text
     assert "every 5s" in fragment
     assert "<html" not in fragment
 
 
 def test_costs_the_same_number_of_queries_with_more_films(
-    client_for: Callable[[User], Client],
-    operator: User,
-    library: Library,
-    django_assert_max_num_queries: DjangoAssertNumQueries,
+    as_operator: Client, library: Library, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(40):
         add_film(library, number)
-    client = client_for(operator)
-    client.get("/")
+    as_operator.get("/")
     cache.clear()
     with django_assert_max_num_queries(26):
-        client.get("/")
+        as_operator.get("/")

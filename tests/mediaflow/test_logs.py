@@ -19,12 +19,10 @@ from mediaflow.base.logging_setup import (
 from mediaflow.logs.files import LogQuery, ScanBudget, lines_backwards, read_page, source_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from django.test import Client
     from pytest_django import Settings
-
-    from mediaflow.accounts.models import User
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -176,9 +174,7 @@ def test_no_file_outside_the_log_folder_is_ever_named(log_dir: Path) -> None:
 
 
 @pytest.fixture
-def page_client(
-    log_dir: Path, settings: Settings, client_for: Callable[[User], Client], admin_user: User
-) -> Iterator[Client]:
+def page_client(log_dir: Path, settings: Settings, as_admin: Client) -> Iterator[Client]:
     from dataclasses import replace
 
     logs = log_dir / "logs"
@@ -186,7 +182,7 @@ def page_client(
     for path in log_dir.glob("*.log*"):
         path.rename(logs / path.name)
     settings.ENVIRONMENT = replace(settings.ENVIRONMENT, data_dir=log_dir)
-    yield client_for(admin_user)
+    yield as_admin
 
 
 @pytest.mark.django_db

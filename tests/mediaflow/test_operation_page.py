@@ -9,11 +9,7 @@ import pytest
 from mediaflow.base.models import AuditEvent, Operation, OperationEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
-
-    from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -24,25 +20,19 @@ def waiting() -> Operation:
     return Operation.objects.create(kind="x", title="Scan Films")
 
 
-@pytest.fixture
-def olga(client_for: Callable[[User], Client], operator: User) -> Client:
-    return client_for(operator)
-
-
 def test_the_page_and_its_fragment_show_it_and_only_operators_may_cancel(
-    waiting: Operation, olga: Client, client_for: Callable[[User], Client], viewer: User
+    waiting: Operation, as_operator: Client, as_viewer: Client
 ) -> None:
     url = f"/operations/{waiting.pk}/"
-    page, fragment = olga.get(url).text, olga.get(url, headers=HTMX).text
+    page, fragment = as_operator.get(url).text, as_operator.get(url, headers=HTMX).text
     assert "Scan Films" in page
     assert "Scan Films" in fragment
     assert "<html" in page
     assert "<html" not in fragment
     assert "Cancel" in fragment
-    vera = client_for(viewer)
-    assert "Cancel" not in vera.get(url, headers=HTMX).text
-    assert vera.post(f"{url}cancel/").status_code == 403
-    assert olga.get("/operations/999/").status_code == 404
+    assert "Cancel" not in as_viewer.get(url, headers=HTMX).text
+    assert as_viewer.post(f"{url}cancel/").status_code == 403
+    assert as_operator.get("/operations/999/").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -50,20 +40,20 @@ def test_the_page_and_its_fragment_show_it_and_only_operators_may_cancel(
     [("completed", True, True), ("queued", True, False), ("completed", False, False)],
 )
 def test_the_page_around_it_learns_of_its_end_once(
-    status: str, is_own_poll: bool, says_ended: bool, waiting: Operation, olga: Client
+    status: str, is_own_poll: bool, says_ended: bool, waiting: Operation, as_operator: Client
 ) -> None:
     """Only the poll of one that was running: a page that shows an ended one is up to date."""
     Operation.objects.update(status=status)
     headers = {**HTMX, "HX-Trigger": f"operation-{waiting.pk}"} if is_own_poll else HTMX
-    answer = olga.get(f"/operations/{waiting.pk}/", headers=headers)
+    answer = as_operator.get(f"/operations/{waiting.pk}/", headers=headers)
     assert (answer.headers.get("HX-Trigger-After-Settle") == "mf:operation-ended") is says_ended
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_waiting_one_is_cancelled_at_once_and_that_is_on_record(
-    headers: dict[str, str], waiting: Operation, olga: Client
+    headers: dict[str, str], waiting: Operation, as_operator: Client
 ) -> None:
-    answer = olga.post(f"/operations/{waiting.pk}/cancel/", headers=headers)
+    answer = as_operator.post(f"/operations/{waiting.pk}/cancel/", headers=headers)
     assert answer.status_code == (204 if headers else 302)
     waiting.refresh_from_db()
     event = OperationEvent.objects.get()
@@ -73,10 +63,10 @@ def test_a_waiting_one_is_cancelled_at_once_and_that_is_on_record(
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_one_that_is_over_stays_as_it_ended(
-    headers: dict[str, str], waiting: Operation, olga: Client
+    headers: dict[str, str], waiting: Operation, as_operator: Client
 ) -> None:
     Operation.objects.update(status="completed")
-    answer = olga.post(f"/operations/{waiting.pk}/cancel/", headers=headers, follow=True)
+    answer = as_operator.post(f"/operations/{waiting.pk}/cancel/", headers=headers, follow=True)
     waiting.refresh_from_db()
     assert waiting.status == "completed"
     assert not AuditEvent.objects.exists()

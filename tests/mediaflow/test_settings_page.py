@@ -12,12 +12,9 @@ from mediaflow.configuration.forms import SettingsForm
 from mediaflow.recovery import backup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
-
-    from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -33,26 +30,21 @@ def filled(**changes: str) -> dict[str, str]:
     return {**values, **changes}
 
 
-@pytest.fixture
-def client(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
-
-
-def test_every_shown_setting_has_a_field_with_its_label(client: Client) -> None:
-    page = client.get("/settings/").text
+def test_every_shown_setting_has_a_field_with_its_label(as_admin: Client) -> None:
+    page = as_admin.get("/settings/").text
     for definition in DEFINITIONS.values():
         assert (f'name="{definition.key}"' in page) is definition.is_shown
 
 
-def test_saving_without_a_change_changes_nothing(client: Client) -> None:
+def test_saving_without_a_change_changes_nothing(as_admin: Client) -> None:
     before = get_settings()
-    assert client.post("/settings/", filled()).status_code == 302
+    assert as_admin.post("/settings/", filled()).status_code == 302
     assert get_settings() == before
     assert not AuditEvent.objects.filter(action="settings.change").exists()
 
 
-def test_a_change_is_stored_and_audited(client: Client) -> None:
-    client.post("/settings/", filled(trash_retention_days="30"))
+def test_a_change_is_stored_and_audited(as_admin: Client) -> None:
+    as_admin.post("/settings/", filled(trash_retention_days="30"))
     assert get_setting("trash_retention_days") == 30
     event = AuditEvent.objects.get(action="settings.change")
     assert (event.actor_name, event.subject, event.detail) == (
@@ -60,10 +52,10 @@ def test_a_change_is_stored_and_audited(client: Client) -> None:
     )  # fmt: skip
 
 
-def test_sizes_are_given_in_gigabytes(client: Client) -> None:
-    client.post("/settings/", filled(reserve_bytes="2.5"))
+def test_sizes_are_given_in_gigabytes(as_admin: Client) -> None:
+    as_admin.post("/settings/", filled(reserve_bytes="2.5"))
     assert get_setting("reserve_bytes") == int(2.5 * 1024**3)
-    assert 'value="2.5"' in client.get("/settings/").text
+    assert 'value="2.5"' in as_admin.get("/settings/").text
 
 
 @pytest.mark.parametrize(
@@ -87,9 +79,9 @@ def test_sizes_are_given_in_gigabytes(client: Client) -> None:
     ],
 )
 def test_one_sentence_says_what_is_allowed(
-    client: Client, field: str, value: str, text: str
+    as_admin: Client, field: str, value: str, text: str
 ) -> None:
-    page = client.post("/settings/", filled(**{field: value})).text
+    page = as_admin.post("/settings/", filled(**{field: value})).text
     error = page.partition(f'id="id_{field}_error"')[2].partition("</span></span>")[0]
     assert error.endswith(f"<span>{text}")
 
@@ -109,44 +101,44 @@ def test_one_sentence_says_what_is_allowed(
     ],
 )
 def test_a_wrong_value_is_an_error_of_its_field_and_nothing_is_stored(
-    client: Client, field: str, value: str
+    as_admin: Client, field: str, value: str
 ) -> None:
     before = get_settings()
-    response = client.post("/settings/", filled(**{field: value}))
+    response = as_admin.post("/settings/", filled(**{field: value}))
     assert response.status_code == 422
     assert f'id="id_{field}_error"' in response.text
     assert get_settings() == before
 
 
-def test_a_setting_that_is_not_on_the_page_cannot_be_posted(client: Client) -> None:
-    client.post("/settings/", filled(queue_paused="on"))
+def test_a_setting_that_is_not_on_the_page_cannot_be_posted(as_admin: Client) -> None:
+    as_admin.post("/settings/", filled(queue_paused="on"))
     assert get_setting("queue_paused") is False
 
 
-def test_the_page_names_no_secret(client: Client, settings: object) -> None:
+def test_the_page_names_no_secret(as_admin: Client, settings: object) -> None:
     from django.conf import settings as project
 
-    assert project.SECRET_KEY not in client.get("/settings/").text
+    assert project.SECRET_KEY not in as_admin.get("/settings/").text
 
 
-def test_the_button_starts_one_backup_at_a_time(client: Client) -> None:
-    first = client.post("/settings/backups/").headers["Location"]
-    assert client.post("/settings/backups/").headers["Location"] == first
+def test_the_button_starts_one_backup_at_a_time(as_admin: Client) -> None:
+    first = as_admin.post("/settings/backups/").headers["Location"]
+    assert as_admin.post("/settings/backups/").headers["Location"] == first
     assert Operation.objects.get().kind == backup.BACKUP_OPERATION
-    assert client.get(first).status_code == 200
+    assert as_admin.get(first).status_code == 200
 
 
 def test_only_backups_can_be_downloaded(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    as_admin: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backup, "backup_folder", lambda: tmp_path)
     (tmp_path / "mediaflow-20260101T000000Z.tar.gz").write_bytes(b"archive")
     (tmp_path / "other.txt").write_bytes(b"secret")
-    response = client.get("/settings/backups/mediaflow-20260101T000000Z.tar.gz")
+    response = as_admin.get("/settings/backups/mediaflow-20260101T000000Z.tar.gz")
     assert b"".join(response.streaming_content) == b"archive"  # type: ignore[attr-defined]
-    assert client.get("/settings/backups/other.txt").status_code == 404
-    assert client.get("/settings/backups/..%2F..%2Fetc%2Fpasswd").status_code == 404
-    assert "mediaflow-20260101T000000Z" in client.get("/settings/").text
+    assert as_admin.get("/settings/backups/other.txt").status_code == 404
+    assert as_admin.get("/settings/backups/..%2F..%2Fetc%2Fpasswd").status_code == 404
+    assert "mediaflow-20260101T000000Z" in as_admin.get("/settings/").text
 
 
 def test_only_the_newest_backups_of_the_button_are_kept(

@@ -25,7 +25,7 @@ from mediaflow.base.models import Operation
 from transcode.models import Job, Preset, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mediaflow.accounts.models import User
 
@@ -166,14 +166,12 @@ def is_change(sql: str) -> bool:
     )
 
 
-def test_a_viewer_changes_nothing_but_their_own(viewer: User) -> None:
-    client = Client()
-    client.force_login(viewer)
+def test_a_viewer_changes_nothing_but_their_own(as_viewer: Client) -> None:
     wrong = []
     for name, path in OURS:
         if VIEWER_MAY.search(name) or VIEWER_MAY_OWN.search(name):
             continue
-        status = client.post(path).status_code
+        status = as_viewer.post(path).status_code
         if status not in {403, 405}:
             wrong.append((path, status))
     assert wrong == []
@@ -195,22 +193,18 @@ def test_the_admin_is_for_admins(operator: User) -> None:
 
 
 @pytest.mark.parametrize("path", ["/settings/", "/logs/", "/people/", "/logs/web.log"])
-def test_pages_for_admins_answer_403_to_others(
-    path: str, operator: User, client_for: Callable[[User], Client]
-) -> None:
-    response = client_for(operator).get(path)
+def test_pages_for_admins_answer_403_to_others(path: str, as_operator: Client) -> None:
+    response = as_operator.get(path)
     assert response.status_code == 403
     assert "You may not do that" in response.text
-    fragment = client_for(operator).get(path, headers={"HX-Request": "true"})
+    fragment = as_operator.get(path, headers={"HX-Request": "true"})
     assert fragment.status_code == 403
     assert "mf:toast" in fragment.headers["HX-Trigger"]
 
 
 @pytest.mark.parametrize("path", ["/", "/login/", "/settings/", "/admin/", "/healthz", "/nothing"])
-def test_every_answer_carries_a_strict_policy(
-    path: str, admin_user: User, client_for: Callable[[User], Client]
-) -> None:
-    headers = client_for(admin_user).get(path).headers
+def test_every_answer_carries_a_strict_policy(path: str, as_admin: Client) -> None:
+    headers = as_admin.get(path).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

@@ -23,12 +23,10 @@ from transcode.models import EncoderCheck
 from transcode.presets.rules import VideoRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
 
-    from mediaflow.accounts.models import User
     from transcode.encoders import VideoEncoder
 
 pytestmark = pytest.mark.django_db
@@ -157,13 +155,12 @@ def test_two_who_ask_get_one_check() -> None:
 
 @pytest.mark.usefixtures("trials")
 def test_the_page_shows_what_was_found_and_that_nobody_tried_the_hardware(
-    client_for: Callable[[User], Client], operator: User
+    as_operator: Client,
 ) -> None:
-    client = client_for(operator)
-    empty = client.get("/servers/encoders/").text
+    empty = as_operator.get("/servers/encoders/").text
     assert "Not checked yet" in empty
     check_encoders()
-    page = client.get("/servers/encoders/").text
+    page = as_operator.get("/servers/encoders/").text
     assert "Not checked yet" not in page
     assert "There is no driver." in page
     assert "Not tried on hardware" in page
@@ -171,22 +168,21 @@ def test_the_page_shows_what_was_found_and_that_nobody_tried_the_hardware(
 
 
 def test_a_check_from_the_page_runs_in_the_background(
-    client_for: Callable[[User], Client], operator: User, viewer: User
+    as_operator: Client, as_viewer: Client
 ) -> None:
-    answer = client_for(operator).post("/servers/encoders/check/")
+    answer = as_operator.post("/servers/encoders/check/")
     operation = Operation.objects.get()
     assert answer.status_code == 302
     assert answer.headers["Location"] == f"/operations/{operation.pk}/"
-    assert "Check of the encoders" in client_for(operator).get("/servers/encoders/").text
-    assert client_for(viewer).get("/servers/encoders/").status_code == 403
+    assert "Check of the encoders" in as_operator.get("/servers/encoders/").text
+    assert as_viewer.get("/servers/encoders/").status_code == 403
 
 
 def test_the_page_asks_few_questions(
-    client_for: Callable[[User], Client], operator: User, django_assert_max_num_queries: Any
+    as_operator: Client, django_assert_max_num_queries: Any
 ) -> None:
-    client = client_for(operator)
     with django_assert_max_num_queries(12):
-        client.get("/servers/encoders/")
+        as_operator.get("/servers/encoders/")
 
 
 def test_doctor_fails_for_a_broken_software_encoder_and_not_for_absent_hardware(

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from library.models import Library, MediaFile
+from tests.library.file_rows import path_columns
 from transcode.models import Job, JobStatus, OutputMode, Preset
 from transcode.presets.spec import PresetSpec
 from transcode.queue import job_queue
 from transcode.queue.order import POSITION_GAP, first_free_position
 from transcode.states import ACTIVE, FILE_STATE
 
+# What a film may be that keeps it out of the queue, and the code that is said then.
+UNFIT_FILMS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"kind": "disc"}, "disc"),
+    ({"kind": "sample"}, "sample"),
+    ({"availability": "missing"}, "missing"),
+    ({"availability": "unreachable"}, "unreachable"),
+    ({"availability": "unreadable"}, "unreadable"),
+    ({"availability": "growing"}, "growing"),
+    ({"state": "ignored"}, "ignored"),
+    ({"state": "archived"}, "archived"),
+    ({"mediaflow_tag": "d6f4;small"}, "already_done"),
+)
+
 
 def make_library(name: str = "Films", root: bytes = b"/films", **values: Any) -> Library:
-    return Library.objects.create(
-        name=name,
-        root=root.decode(),
-        root_raw=root,
-        root_digest=hashlib.sha256(root).hexdigest(),
-        **values,
-    )
+    return Library.objects.create(name=name, **path_columns(root, "root"), **values)
 
 
 def make_file(library: Library, name: str = "a.mkv", **values: Any) -> MediaFile:
-    raw = name.encode()
     values.setdefault("size_bytes", 1_000_000)
     return MediaFile.objects.create(
-        library=library,
-        path_raw=raw,
-        path_digest=hashlib.sha256(raw).hexdigest(),
-        path=name,
-        sort_key=name,
-        **values,
+        library=library, sort_key=name, **path_columns(name.encode()), **values
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.transcode.makers import make_file, make_job, make_library
+from tests.transcode.makers import make_file, make_job
 from transcode.outcomes import JobWaits
 from transcode.running.attempt_log import MAX_BYTES, AttemptLog
 from transcode.running.work_folders import make_work_folder, sweep_work_folders
@@ -19,23 +19,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Library:
-    root = tmp_path / "films"
-    root.mkdir()
-    (root / "a.mkv").write_bytes(b"x" * 1000)
-    return make_library(root=bytes(root))
-
-
 def test_a_link_in_the_work_directory_is_not_followed(
-    library: Library, settings: Any, tmp_path: Path
+    library_on_disk: Library, settings: Any, tmp_path: Path
 ) -> None:
     settings.WORK_DIR = tmp_path / "work"
-    job = make_job(make_file(library), "failed")
+    job = make_job(make_file(library_on_disk), "failed")
     (tmp_path / "work" / "jobs").mkdir(parents=True)
-    (tmp_path / "work" / "jobs" / str(job.uuid)).symlink_to(library.root)
+    (tmp_path / "work" / "jobs" / str(job.uuid)).symlink_to(library_on_disk.root)
     sweep_work_folders()
-    assert (Path(library.root) / "a.mkv").exists()
+    assert (Path(library_on_disk.root) / "a.mkv").exists()
 
 
 def test_a_work_folder_that_cannot_be_made_is_waited_for(settings: Any, tmp_path: Path) -> None:

@@ -243,14 +243,21 @@ def test_a_database_that_is_away_at_the_end_keeps_no_child_waiting(
     assert child.has_ended, "it saw the end of its pipe"
 
 
-def test_at_the_end_stubborn_children_are_killed_and_their_jobs_go_back(
-    starts: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def stubborn(starts: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> tuple[Dispatcher, Job]:
+    """A job whose runner does not end by itself."""
     monkeypatch.setattr(dispatch, "GOODBYE_S", 0.2)
     (job,) = make_jobs(1)
     _CODE[0] = _STUBBORN
     dispatcher = Dispatcher()
     dispatcher.step()
+    return dispatcher, job
+
+
+def test_at_the_end_stubborn_children_are_killed_and_their_jobs_go_back(
+    stubborn: tuple[Dispatcher, Job],
+) -> None:
+    dispatcher, job = stubborn
     child = dispatcher._jobs[0].child
     dispatcher._say_goodbye()
     assert child.has_ended
@@ -259,13 +266,9 @@ def test_at_the_end_stubborn_children_are_killed_and_their_jobs_go_back(
 
 
 def test_at_the_end_a_runner_that_swaps_is_left_to_finish(
-    starts: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    stubborn: tuple[Dispatcher, Job],
 ) -> None:
-    monkeypatch.setattr(dispatch, "GOODBYE_S", 0.2)
-    (job,) = make_jobs(1)
-    _CODE[0] = _STUBBORN
-    dispatcher = Dispatcher()
-    dispatcher.step()
+    dispatcher, job = stubborn
     open_journal(job, JournalState.SWAPPING)
     dispatcher._say_goodbye()
     assert not dispatcher._jobs[0].child.has_ended

@@ -12,7 +12,7 @@ from django.utils import timezone
 from library.models import Library, MediaFile, Recommendation, RecommendationState
 from mediaflow.base.models import AuditEvent
 from mediaflow.base.operations import run_operation_here, start_operation
-from tests.transcode.makers import make_file, make_job, make_library, make_preset
+from tests.transcode.makers import UNFIT_FILMS, make_file, make_job, make_library, make_preset
 from transcode.models import Job, JobStatus, OutputMode, Preset
 from transcode.presets.spec import PresetSpec
 from transcode.queue import enqueue as enqueue_module
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def library() -> Library:
-    return make_library()
 
 
 @pytest.fixture
@@ -101,15 +96,7 @@ def test_later_films_go_behind_earlier_ones(library: Library, preset: Preset) ->
     ("change", "code"),
     [
         ({"removed_from_list_at": timezone.now()}, "not_listed"),
-        ({"kind": "disc"}, "disc"),
-        ({"kind": "sample"}, "sample"),
-        ({"availability": "missing"}, "missing"),
-        ({"availability": "unreachable"}, "unreachable"),
-        ({"availability": "unreadable"}, "unreadable"),
-        ({"availability": "growing"}, "growing"),
-        ({"state": "ignored"}, "ignored"),
-        ({"state": "archived"}, "archived"),
-        ({"mediaflow_tag": "d6f4;small"}, "already_done"),
+        *UNFIT_FILMS,
     ],
 )
 def test_a_film_that_cannot_be_queued_is_skipped_with_its_reason(

@@ -22,7 +22,7 @@ from django.utils import timezone
 from library.models import Library
 from mediaflow.base.models import Setting
 from servers.models import Server
-from tests.transcode.makers import claim, make_file, make_job, make_library
+from tests.transcode.makers import claim, make_file, make_job
 from transcode.models import (
     Job,
     JobAttempt,
@@ -59,18 +59,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    root = tmp_path / "films"
-    root.mkdir()
-    (root / "a.mkv").write_bytes(b"x" * 1000)
-    return make_library(root=bytes(root))
-
-
-@pytest.fixture
-def running(library: Library, settings: Any, tmp_path: Path) -> tuple[Job, str]:
+def running(library_on_disk: Library, settings: Any, tmp_path: Path) -> tuple[Job, str]:
     """A claimed job of a film that is on disk, and its token."""
     settings.WORK_DIR = tmp_path / "work"
-    job = make_job(make_file(library))
+    job = make_job(make_file(library_on_disk))
     return job, claim(job).token
 
 
@@ -206,11 +198,11 @@ def test_a_mount_that_is_away_is_waited_for_without_a_try(
 
 
 def test_a_film_that_is_gone_is_a_failure_and_a_row_that_is_gone_a_skip(
-    running: tuple[Job, str], library: Library
+    running: tuple[Job, str], library_on_disk: Library
 ) -> None:
-    (Path(library.root) / "a.mkv").unlink()
+    (Path(library_on_disk.root) / "a.mkv").unlink()
     assert run_with(running, None).reason_code == "source_missing"
-    other = make_job(make_file(library, "b.mkv"))
+    other = make_job(make_file(library_on_disk, "b.mkv"))
     token = claim(other).token
     Job.objects.filter(pk=other.pk).update(file=None)
     assert run_with((other, token), None).reason_code == "file_gone"
@@ -582,10 +574,10 @@ def test_a_job_starts_only_if_work_target_and_reserve_fit(
 
 
 def test_what_running_jobs_reserved_is_not_given_twice(
-    running: tuple[Job, str], library: Library
+    running: tuple[Job, str], library_on_disk: Library
 ) -> None:
     reserve(running, free=50_599)
-    other = make_job(make_file(library, "b.mkv"))
+    other = make_job(make_file(library_on_disk, "b.mkv"))
     with pytest.raises(JobWaits, match="running jobs may take"):
         reserve((other, claim(other).token), free=50_599)
     _complete(*running)
@@ -608,10 +600,10 @@ def test_a_target_that_cannot_be_reached_fails_for_now(running: tuple[Job, str])
 
 
 def test_work_folders_of_ended_jobs_are_swept_and_nothing_else(
-    running: tuple[Job, str], library: Library, settings: Any
+    running: tuple[Job, str], library_on_disk: Library, settings: Any
 ) -> None:
-    ended = make_job(make_file(library, "b.mkv"), "failed")
-    keeps = make_job(make_file(library, "c.mkv"), "failed", kept_output_raw=b"/kept.mkv")
+    ended = make_job(make_file(library_on_disk, "b.mkv"), "failed")
+    keeps = make_job(make_file(library_on_disk, "c.mkv"), "failed", kept_output_raw=b"/kept.mkv")
     for job in (running[0], ended, keeps):
         (make_work_folder(job.uuid) / "part").touch()
     jobs = Path(settings.WORK_DIR) / "jobs"

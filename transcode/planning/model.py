@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from library.media_info import Disposition, MasteringDisplay
+from library.media_info import Disposition, MasteringDisplay, VideoStream
 
 PLAN_VERSION = 1
 
@@ -71,6 +71,25 @@ class ExpectedColor:
     rotation_deg: int = 0
     sample_aspect_ratio: str = "1:1"
     is_interlaced: bool = False
+
+    @classmethod
+    def as_it_is(cls, video: VideoStream) -> ExpectedColor:
+        """A copy says of itself what the source says."""
+        return cls(
+            bit_depth=video.bit_depth,
+            color_range=video.color_range,
+            color_primaries=video.color_primaries,
+            color_transfer=video.color_transfer,
+            color_space=video.color_space,
+            hdr=video.hdr.value,
+            mastering_display=video.mastering_display,
+            max_cll_nits=video.max_cll_nits,
+            max_fall_nits=video.max_fall_nits,
+            dolby_vision_profile=video.dolby_vision_profile,
+            rotation_deg=video.rotation_deg,
+            sample_aspect_ratio=video.sample_aspect_ratio,
+            is_interlaced=video.is_interlaced,
+        )
 
 
 @dataclass(frozen=True, slots=True)

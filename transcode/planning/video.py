@@ -58,7 +58,7 @@ def _copied(draft: Draft, video: VideoStream) -> VideoPlan:
         width=video.width,
         height=video.height,
         filters=(),
-        color=_colour_of(video),
+        color=ExpectedColor.as_it_is(video),
         source_frames=draft.index.frames,
         expected_frames=draft.index.frames,
         frame_tolerance=0,
@@ -268,22 +268,3 @@ def _caption_losses(video: VideoStream, encoder: VideoEncoder, *, is_retimed: bo
     """A few bytes of text lie beside each picture: repeated or dropped, they make no sense."""
     is_kept = encoder.carries_captions and not is_retimed
     return [CLOSED_CAPTIONS] if video.has_closed_captions and not is_kept else []
-
-
-def _colour_of(video: VideoStream) -> ExpectedColor:
-    """A copy says of itself what the source says."""
-    return ExpectedColor(
-        bit_depth=video.bit_depth,
-        color_range=video.color_range,
-        color_primaries=video.color_primaries,
-        color_transfer=video.color_transfer,
-        color_space=video.color_space,
-        hdr=video.hdr.value,
-        mastering_display=video.mastering_display,
-        max_cll_nits=video.max_cll_nits,
-        max_fall_nits=video.max_fall_nits,
-        dolby_vision_profile=video.dolby_vision_profile,
-        rotation_deg=video.rotation_deg,
-        sample_aspect_ratio=video.sample_aspect_ratio,
-        is_interlaced=video.is_interlaced,
-    )

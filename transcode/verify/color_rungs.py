@@ -65,22 +65,7 @@ def _expectation(evidence: Evidence) -> tuple[ExpectedColor | None, tuple[int, i
     before = evidence.video_before
     if before is None:
         return None, (0, 0)
-    color = ExpectedColor(
-        bit_depth=before.bit_depth,
-        color_range=before.color_range,
-        color_primaries=before.color_primaries,
-        color_transfer=before.color_transfer,
-        color_space=before.color_space,
-        hdr=before.hdr.value,
-        mastering_display=before.mastering_display,
-        max_cll_nits=before.max_cll_nits,
-        max_fall_nits=before.max_fall_nits,
-        dolby_vision_profile=before.dolby_vision_profile,
-        rotation_deg=before.rotation_deg,
-        sample_aspect_ratio=before.sample_aspect_ratio,
-        is_interlaced=before.is_interlaced,
-    )
-    return color, (before.width, before.height)
+    return ExpectedColor.as_it_is(before), (before.width, before.height)
 
 
 def _problems(expected: ExpectedColor, video: VideoStream, size: tuple[int, int]) -> Iterator[str]:

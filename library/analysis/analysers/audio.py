@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Least, Length
 
 from library.analysis.findings import Finding, add_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.language_columns import count_languages, count_named, has_any, wanted_codes
 from library.analysis.wording import gain_words, rate, sized
 from library.listing.labels import audio_codec_label, channels_label
@@ -36,10 +36,8 @@ ONE_LANGUAGE: Final = len(",eng,")
 CONFIDENCE_PCT: Final = 45
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     figures = found.figures
     words = []
     if before := figures["before_kbps"]:  # none where only languages are too many

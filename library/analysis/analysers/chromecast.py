@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import BigIntegerField, Case, CharField, Q, Value, When
 
 from library.analysis.findings import Finding, add_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.listing.labels import audio_codec_label, container_label, video_codec_label
 
 if TYPE_CHECKING:
@@ -31,10 +31,8 @@ SCOPES: Final = {
 LIKELY_PCT, SURE_PCT = 75, 90
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     sure = f"({found.confidence_pct} % sure)"
     match found.figures.get("needs"):
         case "container":

@@ -8,24 +8,22 @@ from django.db.models import BigIntegerField, Case, Q, Value, When
 
 from library.analysis.codecs import OLD_CODECS
 from library.analysis.findings import Finding, add_films, worth_it
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import gain_words, picture_words, rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 # Per cent of the rate that is enough at 1080p (a setting), by lines.
 ENOUGH_PCT: Final = {4320: 600, 2160: 300, 1440: 160, 1080: 100, 720: 50, 576: 30}
 ENOUGH_OTHERWISE_PCT: Final = 25
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     usual = found.figures.get("enough_kbps")
     why = f"; {rate(usual)} is enough for most" if usual else ": newer codecs need about half"
     return f"{picture_words(file)}{why}. {gain_words(found, of_bytes=file.size_bytes)}".strip()

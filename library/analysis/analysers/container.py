@@ -8,14 +8,14 @@ from django.db.models import BigIntegerField, Case, CharField, F, Value, When
 
 from library.analysis.analysers import codec
 from library.analysis.findings import Finding, add_films, found_by
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import gain_words
 from library.listing.labels import container_label, video_codec_label
 from mediaflow.base.film_hooks import SavedBytes
 
 if TYPE_CHECKING:
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 OLD_CONTAINERS: Final = ("avi", "mpg", "ts", "asf", "flv", "ogg", "rm", "dv")
 # Packets of 188 bytes cost a transport stream so many per mille, at least and at most.
@@ -32,10 +32,8 @@ _WHY = {
 }
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     name, codec = container_label(file.container), video_codec_label(file.video_codec)
     why = _WHY.get(file.container, "is known to few players")
     return (

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Exists, OuterRef, Q
 
 from library.analysis.findings import Finding, add_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import picture_words
 from library.models import ItemFile
 
 if TYPE_CHECKING:
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 # Dolby Vision 5 has no HDR10 picture below it: tone-mapped without its metadata it turns green.
 WITH_BASE_PICTURE: Final = Q(dolby_vision_profile__startswith="7") | Q(
@@ -22,10 +22,8 @@ WITH_BASE_PICTURE: Final = Q(dolby_vision_profile__startswith="7") | Q(
 CONFIDENCE_PCT: Final = 25
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     return (
         f"{picture_words(file)}, and no SDR version of it. If you watch on screens without HDR, a"
         f" smaller SDR copy beside it saves converting it at each play; the original stays. Only an"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import BigIntegerField, Case, CharField, F, Q, Value, When
 
 from library.analysis.findings import Finding, add_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import sized
 from library.models import Availability
 
 if TYPE_CHECKING:
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 OUT_OF_REACH: Final = (
     Availability.MISSING, Availability.UNREACHABLE, Availability.UNREADABLE
@@ -30,10 +30,8 @@ _WORDS = {
 }
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     why = _WORDS.get(str(found.figures.get("why", "")), "It cannot be used.")
     reason = file.availability_reason
     more = f" {reason}" if reason and reason.rstrip(".") not in why else ""

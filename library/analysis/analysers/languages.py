@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import BigIntegerField, Case, CharField, Q, Value, When
 
 from library.analysis.findings import Finding, add_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.language_columns import has_any, wanted_codes
 from library.analysis.wording import listed
 
 if TYPE_CHECKING:
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 CONFIDENCE_PCT: Final = 70
 _NEVER: Final = Q(pk__in=[])
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     figures = found.figures
     words = []
     if wanted := figures.get("audio"):

@@ -6,23 +6,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 
-from library.analysis.findings import Finding, add_films, days_ago, worth_it
-from library.analysis.kind import AnalysisKind
+from library.analysis.findings import Finding, add_films, idle_films
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import gain_words, picture_words, plays_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 FOUR_K: Final = 2160
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     words = f"{picture_words(file)}. {plays_words(file)}."
     return f"{words} {gain_words(found, of_bytes=file.size_bytes)}".strip()
 
@@ -40,13 +38,8 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """Only where plays are known: a film that Plex does not list may be watched every day."""
-    settings = look.settings
     saved = look.savings.of(KIND.preset)
-    films = look.free_films.filter(
-        candidates(settings),
-        worth_it(saved, settings),
-        idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
-    )
+    films = idle_films(look, candidates(look.settings), saved)
     return add_films(KIND, films, Finding(saved=saved, weight_pct=90))
 
 

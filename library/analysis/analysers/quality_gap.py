@@ -11,7 +11,7 @@ from django.db.models.functions import Least
 from django.db.models.lookups import LessThan
 
 from library.analysis.findings import Finding, add_films
-from library.analysis.kind import AnalysisKind
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import picture_words, rate
 from library.listing.labels import resolution_label, video_codec_label
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
 
     from library.analysis.findings import Look
-    from library.models import AnalysisFact, Recommendation
+    from library.models import AnalysisFact, MediaFile, Recommendation
 
 # What a bit of each codec is worth in H.264, in per cent: films of all codecs are compared.
 WORTH_PCT: Final = {
@@ -41,10 +41,8 @@ _STEPS: Final = 1_000_000
 CONFIDENCE_PCT: Final = 60
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     usual = rate(int(found.figures["usual_kbps"]))
     films = f"{resolution_label(file.resolution)} films of this library"
     codec = video_codec_label(file.video_codec)

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 
 from library.analysis.analysers import overkill
-from library.analysis.findings import Finding, add_films, days_ago, found_by, worth_it
-from library.analysis.kind import AnalysisKind
+from library.analysis.findings import Finding, add_films, found_by, idle_films
+from library.analysis.kind import AnalysisKind, about_film
 from library.analysis.wording import gain_words, picture_words, plays_words, sized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from library.analysis.findings import Look
-    from library.models import Recommendation
+    from library.models import MediaFile, Recommendation
 
 
-def sentence(found: Recommendation) -> str:
-    file = found.file
-    if file is None:
-        return ""
+@about_film
+def sentence(found: Recommendation, file: MediaFile) -> str:
     words = f"{sized(file.size_bytes)} in {picture_words(file)}. {plays_words(file)}."
     return f"{words} {gain_words(found)}".strip()
 
@@ -39,14 +37,10 @@ KIND = AnalysisKind(
 
 def find(look: Look) -> int:
     """What "more quality than is watched" has said already is not said again."""
-    settings = look.settings
     saved = look.savings.of(KIND.preset)
-    films = look.free_films.filter(
-        candidates(settings),
-        worth_it(saved, settings),
-        idle_since__lte=days_ago(look.now, settings["insights_idle_days"]),
-    ).exclude(pk__in=found_by(overkill.KIND).values("file_id"))
-    return add_films(KIND, films, Finding(saved=saved))
+    films = idle_films(look, candidates(look.settings), saved)
+    said_already = found_by(overkill.KIND).values("file_id")
+    return add_films(KIND, films.exclude(pk__in=said_already), Finding(saved=saved))
 
 
 def candidates(settings: Mapping[str, Any]) -> Q:

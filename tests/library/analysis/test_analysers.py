@@ -25,11 +25,6 @@ PLAYING: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def library() -> Library:
-    return make_library()
-
-
 def titles(kind: str) -> list[str]:
     return [row.file.title for row in found(kind) if row.file is not None]
 

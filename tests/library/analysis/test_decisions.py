@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def library() -> Library:
-    return make_library("Films")
-
-
 def test_a_dismissal_keeps_its_reason_and_who_it_was(library: Library, operator: User) -> None:
     row = make_recommendation(make_file(library, "Up"))
     assert decisions.dismiss([row.pk], actor=operator, reason="Looks best as it is") == 1

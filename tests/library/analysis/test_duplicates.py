@@ -15,11 +15,6 @@ HEAT = "movie|heat|1995"
 GUID = "plex://movie/5d77"
 
 
-@pytest.fixture
-def library() -> Library:
-    return make_library()
-
-
 def versions(library: Library, *keys: str, **options: str) -> None:
     for number, key in enumerate(keys):
         link(film(library, "Heat", path=f"{number}.mkv", year=1995), key, **options)  # type: ignore[arg-type]

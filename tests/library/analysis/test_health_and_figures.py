@@ -27,11 +27,6 @@ def health() -> Health:
     return found
 
 
-@pytest.fixture
-def library() -> Library:
-    return make_library("Films")
-
-
 def test_a_modern_lean_film_earns_all_points(library: Library) -> None:
     make_file(library, "Up", video_codec="hevc", bit_rate_kbps=4_000, audio_codec="eac3")
     found = health()

@@ -35,11 +35,6 @@ State = RecommendationState
 
 
 @pytest.fixture
-def library() -> Library:
-    return make_library()
-
-
-@pytest.fixture
 def old_film(library: Library) -> MediaFile:
     """Said to be in an old codec, by a run."""
     file = film(library, **mpeg2())

@@ -31,11 +31,6 @@ def radarr() -> Iterator[ArrStandIn]:
         yield stand_in
 
 
-@pytest.fixture
-def page(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
-
-
 def server_at(url: str, *, kind: str = "radarr", key: str = API_KEY) -> ArrServer:
     return ArrServer.objects.create(
         kind=kind,
@@ -122,14 +117,14 @@ def values(stand_in: ArrStandIn, **changes: str) -> dict[str, str]:
 
 
 def test_a_server_is_saved_once_it_answers_and_its_key_is_never_shown(
-    page: Client, radarr: ArrStandIn
+    as_admin: Client, radarr: ArrStandIn
 ) -> None:
-    answer = page.post(reverse("library:arr_add"), values(radarr), follow=True)
+    answer = as_admin.post(reverse("library:arr_add"), values(radarr), follow=True)
     assert "Radarr 5.14.0.9383 answers" in answer.text
     server = ArrServer.objects.get()
     assert decrypt_secret(server.api_key_encrypted) == API_KEY
     assert not server.url.endswith("/")
-    pages = answer.text + page.get(reverse("library:arr_edit", args=[server.pk])).text
+    pages = answer.text + as_admin.get(reverse("library:arr_edit", args=[server.pk])).text
     assert API_KEY not in pages
     assert API_KEY not in "".join(AuditEvent.objects.values_list("detail", flat=True))
 
@@ -148,30 +143,30 @@ def test_a_server_is_saved_once_it_answers_and_its_key_is_never_shown(
     ],
 )
 def test_what_does_not_work_is_not_saved_and_names_its_field(
-    page: Client, radarr: ArrStandIn, changes: dict[str, str], field: str
+    as_admin: Client, radarr: ArrStandIn, changes: dict[str, str], field: str
 ) -> None:
     sent = {name: value for name, value in values(radarr, **changes).items() if value}
-    answer = page.post(reverse("library:arr_add"), sent)
+    answer = as_admin.post(reverse("library:arr_add"), sent)
     assert answer.status_code == 422
     assert f'id="id_{field}_error"' in answer.text
     assert not ArrServer.objects.exists()
 
 
-def test_an_empty_key_keeps_the_one_that_is_stored(page: Client, radarr: ArrStandIn) -> None:
+def test_an_empty_key_keeps_the_one_that_is_stored(as_admin: Client, radarr: ArrStandIn) -> None:
     server = server_at(radarr.url)
     sent = values(radarr, name="Films", api_key="")
-    page.post(reverse("library:arr_edit", args=[server.pk]), sent)
+    as_admin.post(reverse("library:arr_edit", args=[server.pk]), sent)
     server.refresh_from_db()
     assert server.name == "Films"
     assert decrypt_secret(server.api_key_encrypted) == API_KEY
 
 
-def test_the_stored_key_is_not_sent_to_a_new_address(page: Client, radarr: ArrStandIn) -> None:
+def test_the_stored_key_is_not_sent_to_a_new_address(as_admin: Client, radarr: ArrStandIn) -> None:
     server = server_at("http://127.0.0.1:9")
     url = reverse("library:arr_edit", args=[server.pk])
-    assert "A new address needs the key typed again" in page.get(url).text
+    assert "A new address needs the key typed again" in as_admin.get(url).text
 
-    answer = page.post(url, values(radarr, api_key=""))
+    answer = as_admin.post(url, values(radarr, api_key=""))
 
     assert answer.status_code == 422
     assert answer.context["form"].errors["api_key"] == [
@@ -181,12 +176,12 @@ def test_the_stored_key_is_not_sent_to_a_new_address(page: Client, radarr: ArrSt
     server.refresh_from_db()
     assert server.url == "http://127.0.0.1:9"
 
-    assert page.post(url, values(radarr)).status_code == 302
-    assert page.post(url, values(radarr, api_key="")).status_code == 302
+    assert as_admin.post(url, values(radarr)).status_code == 302
+    assert as_admin.post(url, values(radarr, api_key="")).status_code == 302
 
 
 def test_address_and_key_are_stored_as_they_were_tried_together(
-    page: Client, radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
+    as_admin: Client, radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else types another address, with a key of their own, while this one is tried."""
     server = server_at(radarr.url)
@@ -200,18 +195,18 @@ def test_address_and_key_are_stored_as_they_were_tried_together(
         return found
 
     monkeypatch.setattr(ArrClient, "status", answer)
-    late = page.post(url, values(radarr, api_key="", name="Films"))
+    late = as_admin.post(url, values(radarr, api_key="", name="Films"))
     assert "changed or removed meanwhile" in late.text
     server.refresh_from_db()
     assert (server.url, server.name) == (mine["url"], "Radarr")
 
-    page.post(url, values(radarr))
+    as_admin.post(url, values(radarr))
     server.refresh_from_db()
     assert (server.url, decrypt_secret(server.api_key_encrypted)) == (radarr.url, API_KEY)
 
 
 def test_a_server_that_is_removed_while_it_is_tried_stays_removed(
-    page: Client, radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
+    as_admin: Client, radarr: ArrStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = server_at(radarr.url)
     ask = ArrClient.status
@@ -222,7 +217,7 @@ def test_a_server_that_is_removed_while_it_is_tried_stays_removed(
         return found
 
     monkeypatch.setattr(ArrClient, "status", answer)
-    late = page.post(reverse("library:arr_edit", args=[server.pk]), values(radarr))
+    late = as_admin.post(reverse("library:arr_edit", args=[server.pk]), values(radarr))
     assert "changed or removed meanwhile" in late.text
     assert not ArrServer.objects.exists()
 
@@ -244,23 +239,25 @@ def test_only_an_admin_may_type_an_address(
     assert ArrServer.objects.get().url == "http://127.0.0.1:9"
 
 
-def test_a_test_says_what_it_found_and_the_row_remembers(page: Client, radarr: ArrStandIn) -> None:
+def test_a_test_says_what_it_found_and_the_row_remembers(
+    as_admin: Client, radarr: ArrStandIn
+) -> None:
     server = server_at(radarr.url)
     url = reverse("library:arr_test", args=[server.pk])
-    assert "Radarr answers" in page.post(url, follow=True).text
+    assert "Radarr answers" in as_admin.post(url, follow=True).text
     radarr.fails_with = 500
-    assert "answered with an error" in page.post(url, follow=True).text
+    assert "answered with an error" in as_admin.post(url, follow=True).text
     server.refresh_from_db()
     assert server.error
     assert server.seen_at is not None
 
 
-def test_removing_asks_first(page: Client, radarr: ArrStandIn) -> None:
+def test_removing_asks_first(as_admin: Client, radarr: ArrStandIn) -> None:
     server = server_at(radarr.url)
     url = reverse("library:arr_remove", args=[server.pk])
-    assert "Remove Radarr?" in page.get(url).text
+    assert "Remove Radarr?" in as_admin.get(url).text
     assert ArrServer.objects.exists()
-    page.post(url)
+    as_admin.post(url)
     assert not ArrServer.objects.exists()
     assert AuditEvent.objects.filter(action="arr.remove", subject="Radarr").exists()
 

@@ -10,6 +10,7 @@ from library.arr import title_lists as module
 from library.arr.client import ArrClient, ArrProblem
 from library.arr.title_lists import KEPT_S, MOST_SERVERS, TitleLists
 from tests.arr_stand_in import ArrStandIn, arr_stand_in
+from tests.clock import Clock
 from tests.library.arr.test_arr import server_at
 
 if TYPE_CHECKING:
@@ -30,13 +31,6 @@ def radarr() -> Iterator[ArrStandIn]:
 @pytest.fixture
 def server(radarr: ArrStandIn) -> ArrServer:
     return server_at(radarr.url)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

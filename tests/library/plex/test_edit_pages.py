@@ -16,8 +16,6 @@ from tests.library.plex.rows import make_section, sync
 from tests.plex_stand_in.fixture import plex as plex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
 
@@ -38,11 +36,6 @@ def section(plex: PlexStandIn) -> PlexSection:
     return row
 
 
-@pytest.fixture
-def page(client_for: Callable[[User], Client], operator: User) -> Client:
-    return client_for(operator)
-
-
 def url(name: str, *args: object) -> str:
     return reverse(f"library:{name}", args=args)
 
@@ -58,29 +51,31 @@ def run_waiting() -> None:
 
 
 def test_an_edit_is_seen_first_sent_then_and_undone(
-    page: Client, plex: PlexStandIn, section: PlexSection
+    as_operator: Client, plex: PlexStandIn, section: PlexSection
 ) -> None:
-    empty = page.post(url("plex_edit"), {"ids": chosen()["ids"]}).content.decode()
+    empty = as_operator.post(url("plex_edit"), {"ids": chosen()["ids"]}).content.decode()
     assert "Heat" in empty
-    seen = page.post(url("plex_edit"), chosen(labels_add="New, Newer", genres_remove="drama"))
+    seen = as_operator.post(
+        url("plex_edit"), chosen(labels_add="New, Newer", genres_remove="drama")
+    )
     content = seen.content.decode()
     for words in ("What would change", "Newer", "Drama", "add labels New, Newer"):
         assert words in content
     assert (plex.edits, PlexEditBatch.objects.count()) == ([], 0)
-    sent = page.post(url("plex_edit_apply"), chosen(labels_add="New"))
+    sent = as_operator.post(url("plex_edit_apply"), chosen(labels_add="New"))
     batch = PlexEditBatch.objects.get()
     assert sent.headers["Location"] == url("plex_edit_batch", batch.pk)
     run_waiting()
-    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    shown = as_operator.get(url("plex_edit_batch", batch.pk)).content.decode()
     assert "2 done" in shown
-    assert "2 done" in page.get(url("plex_edit_list")).content.decode()
-    page.post(url("plex_edit_undo", batch.pk))
+    assert "2 done" in as_operator.get(url("plex_edit_list")).content.decode()
+    as_operator.post(url("plex_edit_undo", batch.pk))
     run_waiting()
-    assert "2 undone" in page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    assert "2 undone" in as_operator.get(url("plex_edit_batch", batch.pk)).content.decode()
 
 
 def test_more_edits_cost_no_more_statements(
-    page: Client, section: PlexSection, django_assert_max_num_queries: DjangoAssertNumQueries
+    as_operator: Client, section: PlexSection, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     def edit(*states: str) -> None:
         batch = PlexEditBatch.objects.create(section=section, title="Edit")
@@ -89,11 +84,11 @@ def test_more_edits_cost_no_more_statements(
 
     edit("verified")
     with CaptureQueriesContext(connection) as of_one:
-        page.get(url("plex_edit_list"))
+        as_operator.get(url("plex_edit_list"))
     edit("failed", "verified", "failed")
     edit()
     with django_assert_max_num_queries(len(of_one)):
-        shown = page.get(url("plex_edit_list"))
+        shown = as_operator.get(url("plex_edit_list"))
     counts = [
         [(count["word"], count["count"]) for count in batch["counts"]]
         for batch in shown.context["batches"]
@@ -102,33 +97,33 @@ def test_more_edits_cost_no_more_statements(
 
 
 def test_a_batch_that_was_undone_offers_no_way_on(
-    page: Client, plex: PlexStandIn, section: PlexSection
+    as_operator: Client, plex: PlexStandIn, section: PlexSection
 ) -> None:
     plex.fail("PUT /library/sections/", status=500)
-    page.post(url("plex_edit_apply"), chosen(year="1999"))
+    as_operator.post(url("plex_edit_apply"), chosen(year="1999"))
     run_waiting()
     batch = PlexEditBatch.objects.get()
-    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    shown = as_operator.get(url("plex_edit_batch", batch.pk)).content.decode()
     assert "It stopped on the way" in shown and "Go on" in shown
-    page.post(url("plex_edit_undo", batch.pk))
+    as_operator.post(url("plex_edit_undo", batch.pk))
     run_waiting()
-    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    shown = as_operator.get(url("plex_edit_batch", batch.pk)).content.decode()
     assert "stopped on the way" not in shown and "Go on" not in shown
-    refused = page.post(url("plex_edit_rest", batch.pk), follow=True).content.decode()
+    refused = as_operator.post(url("plex_edit_rest", batch.pk), follow=True).content.decode()
     assert "It was undone; edit the films anew instead." in refused
     assert not Operation.objects.filter(status="queued").exists()
 
 
 def test_a_batch_that_is_undone_in_part_offers_to_undo_the_rest(
-    page: Client, plex: PlexStandIn, section: PlexSection
+    as_operator: Client, plex: PlexStandIn, section: PlexSection
 ) -> None:
-    page.post(url("plex_edit_apply"), chosen(title="{title} x"))
+    as_operator.post(url("plex_edit_apply"), chosen(title="{title} x"))
     run_waiting()
     plex.fail("PUT /library/sections/", status=400)
     batch = PlexEditBatch.objects.get()
-    page.post(url("plex_edit_undo", batch.pk))
+    as_operator.post(url("plex_edit_undo", batch.pk))
     run_waiting()
-    shown = page.get(url("plex_edit_batch", batch.pk)).content.decode()
+    shown = as_operator.get(url("plex_edit_batch", batch.pk)).content.decode()
     assert "It is undone in part" in shown and "refused the request" in shown
     assert url("plex_edit_undo", batch.pk) in shown and "Go on" not in shown
 
@@ -150,54 +145,55 @@ def test_a_batch_that_is_undone_in_part_offers_to_undo_the_rest(
     ],
 )
 def test_wrong_values_stand_at_their_field_and_nothing_is_sent(
-    page: Client, section: PlexSection, fields: dict[str, str], field: str
+    as_operator: Client, section: PlexSection, fields: dict[str, str], field: str
 ) -> None:
-    response = page.post(url("plex_edit"), chosen(**fields))
+    response = as_operator.post(url("plex_edit"), chosen(**fields))
     assert response.status_code == 422
     assert list(response.context["form"].errors) == [field]
-    page.post(url("plex_edit_apply"), chosen(**fields))
+    as_operator.post(url("plex_edit_apply"), chosen(**fields))
     assert not PlexEditBatch.objects.exists()
 
 
 def test_a_viewer_sees_what_was_done_and_does_nothing(
-    client_for: Callable[[User], Client], viewer: User, section: PlexSection
+    as_viewer: Client, section: PlexSection
 ) -> None:
-    client = client_for(viewer)
     for name in ("plex_edit_list", "plex_collections"):
-        assert client.get(url(name)).status_code == 200
+        assert as_viewer.get(url(name)).status_code == 200
     for name in ("plex_edit", "plex_edit_apply", "plex_collection_new"):
-        assert client.post(url(name), chosen(year="1999")).status_code == 403
+        assert as_viewer.post(url(name), chosen(year="1999")).status_code == 403
 
 
 def test_the_library_offers_to_edit_only_where_plex_is(
-    page: Client, plex: PlexStandIn, operator: User
+    as_operator: Client, plex: PlexStandIn, operator: User
 ) -> None:
-    assert "Edit in Plex" not in page.get(reverse("library:file_list")).content.decode()
+    assert "Edit in Plex" not in as_operator.get(reverse("library:file_list")).content.decode()
     films = plex.world.add_section("Movies")
     plex.world.add_movie(films, "Heat")
     sync(make_section(plex, films))
-    content = page.get(reverse("library:file_list"), {"q": "heat"}).content.decode()
+    content = as_operator.get(reverse("library:file_list"), {"q": "heat"}).content.decode()
     assert "Edit in Plex" in content
     assert "Collection in Plex" in content
 
 
 def test_a_filter_becomes_a_collection(
-    page: Client, plex: PlexStandIn, section: PlexSection, operator: User
+    as_operator: Client, plex: PlexStandIn, section: PlexSection, operator: User
 ) -> None:
-    assert "Make the first one" in page.get(url("plex_collections")).content.decode()
-    form = page.get(url("plex_collection_new"), {"query": "q=heat"}).content.decode()
+    assert "Make the first one" in as_operator.get(url("plex_collections")).content.decode()
+    form = as_operator.get(url("plex_collection_new"), {"query": "q=heat"}).content.decode()
     assert "“heat”" in form
     values = {"title": "Crime", "section": section.pk, "query": "q=heat", "is_kept_in_step": "on"}
-    page.post(url("plex_collection_new"), values)
+    as_operator.post(url("plex_collection_new"), values)
     run_waiting()
     row = PlexCollection.objects.get()
     assert (row.item_count, row.is_kept_in_step) == (1, True)
-    shown = page.get(url("plex_collections")).content.decode()
+    shown = as_operator.get(url("plex_collections")).content.decode()
     assert "In step" in shown
-    page.post(url("plex_collection_keep", row.pk), {"is_kept": "0"})
-    assert "Built once" in page.get(url("plex_collections")).content.decode()
-    assert "Forget Crime?" in page.get(url("plex_collection_forget", row.pk)).content.decode()
-    page.post(url("plex_collection_forget", row.pk))
+    as_operator.post(url("plex_collection_keep", row.pk), {"is_kept": "0"})
+    assert "Built once" in as_operator.get(url("plex_collections")).content.decode()
+    assert (
+        "Forget Crime?" in as_operator.get(url("plex_collection_forget", row.pk)).content.decode()
+    )
+    as_operator.post(url("plex_collection_forget", row.pk))
     assert not PlexCollection.objects.exists()
 
 
@@ -209,11 +205,11 @@ def test_without_a_library_in_plex_the_page_says_where_to_switch_one_on(page: Cl
 
 
 def test_a_saved_filter_becomes_a_collection(
-    page: Client, section: PlexSection, operator: User
+    as_operator: Client, section: PlexSection, operator: User
 ) -> None:
     saved = SavedFilter.objects.create(owner=operator, name="Big", query="q=big")
     values = {"title": "Large", "section": section.pk, "saved": saved.pk}
-    page.post(url("plex_collection_new"), values)
+    as_operator.post(url("plex_collection_new"), values)
     assert PlexCollection.objects.get().query == "q=big"
 
 
@@ -228,9 +224,9 @@ def test_a_saved_filter_becomes_a_collection(
     ],
 )
 def test_a_wrong_collection_names_its_field(
-    page: Client, section: PlexSection, changes: dict[str, str], field: str
+    as_operator: Client, section: PlexSection, changes: dict[str, str], field: str
 ) -> None:
     values = {"title": "Crime", "section": section.pk, "query": "q=heat", **changes}
-    response = page.post(url("plex_collection_new"), values)
+    response = as_operator.post(url("plex_collection_new"), values)
     assert response.status_code == 422
     assert list(response.context["form"].errors) == [field]

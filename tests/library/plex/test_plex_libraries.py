@@ -34,12 +34,9 @@ from mediaflow.diagnostics.checks import check_libraries
 from tests.library.file_rows import make_file, make_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
-
-    from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 PATH = "/data/Movies/Heat (1995)/Heat.mkv"
@@ -147,34 +144,28 @@ def test_the_disk_in_the_frame_is_that_of_a_folder(plex_library: Library, tmp_pa
 
 
 def test_scan_all_scans_folders_only(
-    plex_library: Library, client_for: Callable[[User], Client], operator: User, tmp_path: Path
+    plex_library: Library, as_operator: Client, tmp_path: Path
 ) -> None:
     folder = make_library("Films", root=str(tmp_path))
-    client_for(operator).post(reverse("library:scan_all"))
+    as_operator.post(reverse("library:scan_all"))
 
     assert [row.args["library"] for row in Operation.objects.all()] == [folder.pk]
 
 
-def test_the_folders_page_shows_it_apart(
-    plex_library: Library, client_for: Callable[[User], Client], admin_user: User
-) -> None:
-    client = client_for(admin_user)
-    page = client.get(reverse("library:folder_list"))
+def test_the_folders_page_shows_it_apart(plex_library: Library, as_admin: Client) -> None:
+    page = as_admin.get(reverse("library:folder_list"))
     shown = text_of(page)
     assert "Only in Plex" in shown and "Movies (Home)" in shown
     assert "Scan now" not in shown
-    edit = client.get(reverse("library:folder_edit", args=[plex_library.pk]))
+    edit = as_admin.get(reverse("library:folder_edit", args=[plex_library.pk]))
     assert edit.status_code == 404
 
 
-def test_its_films_are_listed_filtered_and_exported(
-    heat: MediaFile, client_for: Callable[[User], Client], viewer: User
-) -> None:
+def test_its_films_are_listed_filtered_and_exported(heat: MediaFile, as_viewer: Client) -> None:
     make_file(make_library("Films"), "Big")
-    client = client_for(viewer)
-    shown = text_of(client.get(f"{reverse('library:file_list')}?library={heat.library_id}"))
+    shown = text_of(as_viewer.get(f"{reverse('library:file_list')}?library={heat.library_id}"))
     assert "Heat" in shown and "Big" not in shown
-    exported = client.get(f"{reverse('library:export_json')}?library={heat.library_id}")
+    exported = as_viewer.get(f"{reverse('library:export_json')}?library={heat.library_id}")
     text = b"".join(exported.streaming_content).decode()  # type: ignore[attr-defined]
     assert "Heat" in text and "Big" not in text
 
@@ -206,27 +197,24 @@ def test_no_piece_of_its_films_is_encoded(heat: MediaFile) -> None:
 
 
 def test_the_inaccessible_page_says_why_and_what_to_do(
-    heat: MediaFile, client_for: Callable[[User], Client], admin_user: User, operator: User
+    heat: MediaFile, as_admin: Client, as_operator: Client
 ) -> None:
     broken = make_file(make_library("Films"), "Broken", availability="unreachable")
-    client = client_for(admin_user)
-    page = client.get(f"{reverse('library:inaccessible_list')}?reason=plex")
+    page = as_admin.get(f"{reverse('library:inaccessible_list')}?reason=plex")
     shown = text_of(page)
     assert f"Plex has it at {PATH}; no path mapping leads there." in shown
     assert "Add a mapping" in shown and "Path mappings" in shown
     assert broken.path not in shown
     # Mounts that are away are another matter than films of other machines.
-    other = text_of(client.get(f"{reverse('library:inaccessible_list')}?reason=unreachable"))
+    other = text_of(as_admin.get(f"{reverse('library:inaccessible_list')}?reason=unreachable"))
     assert broken.path in other and "Plex has it" not in other
     assert "Add a mapping" not in text_of(
-        client_for(operator).get(f"{reverse('library:inaccessible_list')}?reason=plex")
+        as_operator.get(f"{reverse('library:inaccessible_list')}?reason=plex")
     )
 
 
-def test_the_film_page_says_what_plex_knows(
-    heat: MediaFile, client_for: Callable[[User], Client], viewer: User
-) -> None:
-    page = client_for(viewer).get(reverse("library:file_detail", args=[heat.pk]))
+def test_the_film_page_says_what_plex_knows(heat: MediaFile, as_viewer: Client) -> None:
+    page = as_viewer.get(reverse("library:file_detail", args=[heat.pk]))
     shown, source = text_of(page), page.content.decode()
     assert PATH in shown
     assert "Heat (1995)" in shown and "Movies on Home" in shown
@@ -235,15 +223,13 @@ def test_the_film_page_says_what_plex_knows(
     assert "server/m1/details?key=%2Flibrary%2Fmetadata%2F77" in source
 
 
-def test_a_film_that_plex_does_not_know_has_no_panel(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
+def test_a_film_that_plex_does_not_know_has_no_panel(as_viewer: Client) -> None:
     file = make_file(make_library("Films"), "Big")
-    page = client_for(viewer).get(reverse("library:file_detail", args=[file.pk]))
+    page = as_viewer.get(reverse("library:file_detail", args=[file.pk]))
     assert "h-plex" not in page.content.decode()
 
 
-def test_the_first_page_offers_plex(client_for: Callable[[User], Client], admin_user: User) -> None:
-    page = client_for(admin_user).get(reverse("home"))
+def test_the_first_page_offers_plex(as_admin: Client) -> None:
+    page = as_admin.get(reverse("home"))
     assert reverse("library:plex") in page.content.decode()
     assert "Sign in to Plex" in text_of(page)

@@ -19,11 +19,8 @@ from tests.library.plex.site import at_plex_tv as at_plex_tv
 from tests.plex_stand_in.fixture import plex as plex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
-    from mediaflow.accounts.models import User
     from tests.plex_stand_in import PlexStandIn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_plex_tv")]
@@ -44,28 +41,24 @@ def run_all() -> None:
 
 
 def test_no_token_is_stored_logged_or_shown_in_clear(
-    plex: PlexStandIn,
-    client_for: Callable[[User], Client],
-    admin_user: User,
-    caplog: pytest.LogCaptureFixture,
+    plex: PlexStandIn, as_admin: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     plex.world.add_movie(plex.world.add_section("Movies"), "Heat", 1995)
-    admin = client_for(admin_user)
-    admin.post(reverse("library:plex_sign_in_begin"))
+    as_admin.post(reverse("library:plex_sign_in_begin"))
     pin = PlexPin.objects.get()
     code = pin.code
     plex.tv.approve(code)
     cache.clear()
-    admin.post(reverse("library:plex_sign_in_poll", args=[pin.nonce]))
+    as_admin.post(reverse("library:plex_sign_in_poll", args=[pin.nonce]))
     run_all()
     PlexServer.objects.update(is_on_this_machine=True)
     server = PlexServer.objects.get()
-    admin.post(reverse("library:plex_server_look", args=[server.pk]))
+    as_admin.post(reverse("library:plex_server_look", args=[server.pk]))
     run_all()
     section = PlexSection.objects.get()
-    admin.post(reverse("library:plex_section_switch", args=[section.pk]), {"is_enabled": "1"})
-    admin.post(reverse("library:plex_mapping_test"), {"server": server.pk})
+    as_admin.post(reverse("library:plex_section_switch", args=[section.pk]), {"is_enabled": "1"})
+    as_admin.post(reverse("library:plex_mapping_test"), {"server": server.pk})
     run_all()
     # And all of it failing.
     plex.world.tokens.clear()
@@ -75,12 +68,12 @@ def test_no_token_is_stored_logged_or_shown_in_clear(
         ("library:plex_server_look", server.pk),
         ("library:plex_section_sync", section.pk),
     ):
-        admin.post(reverse(name, args=[row]))
+        as_admin.post(reverse(name, args=[row]))
     run_all()
     assert Operation.objects.filter(status=OperationStatus.FAILED).count() >= 3
 
     pages = "".join(
-        admin.get(url).content.decode()
+        as_admin.get(url).content.decode()
         for url in (
             reverse("library:plex"),
             reverse("library:plex_server", args=[server.pk]),

@@ -17,13 +17,11 @@ from tests.library.plex.rows import make_section, map_path, sync
 from tests.plex_stand_in.fixture import plex as plex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
 
     from library.models import PlexSection
-    from mediaflow.accounts.models import User
     from tests.plex_stand_in import PlexStandIn
 
 pytestmark = pytest.mark.django_db
@@ -58,14 +56,14 @@ def recheck(client: Client) -> Operation:
 
 
 def test_a_film_that_a_new_mapping_leads_to_is_found_at_once(
-    section: PlexSection, films: Library, client_for: Callable[[User], Client], operator: User
+    section: PlexSection, films: Library, as_operator: Client
 ) -> None:
     heat = make_file(films, "Heat", path="Heat.mkv")
     stand_in = PlexPart.objects.get(path="/data/films/Heat.mkv").file
     assert stand_in is not None
     FileTag.objects.create(file=stand_in, tag=Tag.objects.create(name="Keep"))
 
-    done = recheck(client_for(operator))
+    done = recheck(as_operator)
 
     assert done.message == "1 of 3 can be read now."
     assert PlexPart.objects.get(path="/data/films/Heat.mkv").file == heat
@@ -79,16 +77,12 @@ def test_a_film_that_a_new_mapping_leads_to_is_found_at_once(
 
 
 def test_a_film_on_the_disk_that_no_scan_has_seen_is_scanned_for(
-    section: PlexSection,
-    films: Library,
-    tmp_path: Path,
-    client_for: Callable[[User], Client],
-    operator: User,
+    section: PlexSection, films: Library, tmp_path: Path, as_operator: Client
 ) -> None:
     for title in TITLES[:2]:
         (tmp_path / f"{title}.mkv").write_bytes(b"film")
 
-    done = recheck(client_for(operator))
+    done = recheck(as_operator)
 
     assert done.message == (
         "0 of 3 can be read now. 2 more are on the disk; Films is scanned for that."
@@ -97,9 +91,9 @@ def test_a_film_on_the_disk_that_no_scan_has_seen_is_scanned_for(
 
 
 def test_a_film_of_another_machine_stays_and_no_disk_is_asked(
-    section: PlexSection, client_for: Callable[[User], Client], operator: User
+    section: PlexSection, as_operator: Client
 ) -> None:
-    done = recheck(client_for(operator))
+    done = recheck(as_operator)
 
     assert done.message == "0 of 3 can be read now."
     assert not Operation.objects.filter(kind="scan").exists()
@@ -107,11 +101,11 @@ def test_a_film_of_another_machine_stays_and_no_disk_is_asked(
 
 
 def test_a_library_that_is_being_synced_is_left_to_its_sync(
-    section: PlexSection, films: Library, client_for: Callable[[User], Client], operator: User
+    section: PlexSection, films: Library, as_operator: Client
 ) -> None:
     make_file(films, "Heat", path="Heat.mkv")
     start_sync(section=section)
-    done = recheck(client_for(operator))
+    done = recheck(as_operator)
 
     assert done.message == (
         "0 of 3 can be read now. Movies is being synced, which looks at all of its files."

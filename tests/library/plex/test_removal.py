@@ -31,12 +31,9 @@ from tests.library.plex.rows import make_section, map_path, sync
 from tests.plex_stand_in.fixture import plex as plex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
     from library.models import PlexSection
-    from mediaflow.accounts.models import User
     from tests.plex_stand_in import PlexStandIn
 
 pytestmark = pytest.mark.django_db
@@ -63,10 +60,8 @@ def section(plex: PlexStandIn, heat: MediaFile) -> PlexSection:
     return row
 
 
-def test_the_page_only_asks_for_it(
-    section: PlexSection, client_for: Callable[[User], Client], admin_user: User
-) -> None:
-    client, server = client_for(admin_user), section.server
+def test_the_page_only_asks_for_it(section: PlexSection, as_admin: Client) -> None:
+    client, server = as_admin, section.server
     client.post(reverse("library:plex_server_remove", args=[server.pk]))
     server.refresh_from_db()
     assert (server.is_enabled, PlexItem.objects.count()) == (False, 6)

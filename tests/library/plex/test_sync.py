@@ -26,6 +26,7 @@ from tests.plex_stand_in.fixture import plex as plex
 from tests.plex_stand_in.trees import audio_stream, subtitle_stream, video_stream
 
 if TYPE_CHECKING:
+    from library.models import PlexSection
     from tests.plex_stand_in import PlexStandIn
     from tests.plex_stand_in.world import Section
 
@@ -279,14 +280,22 @@ def test_a_replaced_part_takes_the_old_file_off(plex: PlexStandIn, films: Sectio
     assert [part.path for part in PlexPart.objects.all()] == ["/data/films/heat.mp4"]
 
 
-def test_a_large_section_is_asked_for_changes_only(
+def synced_large_section(
     plex: PlexStandIn, films: Section, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> PlexSection:
+    """20 films, which are too many to list whole, and none is new."""
     monkeypatch.setattr("library.plex.sync.LISTED_WHOLE", 10)
     for number in range(20):
         plex.world.add_movie(films, f"Film {number}")
     section = make_section(plex, films)
     sync(section)
+    return section
+
+
+def test_a_large_section_is_asked_for_changes_only(
+    plex: PlexStandIn, films: Section, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = synced_large_section(plex, films, monkeypatch)
     plex.world.add_movie(films, "Brand new", added_at=int(timezone.now().timestamp()))
     plex.world.touch(plex.world.find("Film 7"), title="Film seven")
     plex.requests.clear()
@@ -301,12 +310,8 @@ def test_a_large_section_is_asked_for_changes_only(
 def test_changes_are_not_asked_for_where_the_server_ignores_the_filter(
     plex: PlexStandIn, films: Section, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("library.plex.sync.LISTED_WHOLE", 10)
     plex.world.knows_updated_at = False
-    for number in range(20):
-        plex.world.add_movie(films, f"Film {number}")
-    section = make_section(plex, films)
-    sync(section)
+    section = synced_large_section(plex, films, monkeypatch)
     plex.world.touch(plex.world.find("Film 7"), title="Film seven")
     assert sync(section)["mode"] == "sweep"
     section.server.refresh_from_db()
@@ -316,11 +321,7 @@ def test_changes_are_not_asked_for_where_the_server_ignores_the_filter(
 def test_a_day_after_the_last_sweep_everything_is_listed_again(
     plex: PlexStandIn, films: Section, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("library.plex.sync.LISTED_WHOLE", 10)
-    for number in range(20):
-        plex.world.add_movie(films, f"Film {number}")
-    section = make_section(plex, films)
-    sync(section)
+    section = synced_large_section(plex, films, monkeypatch)
     plex.world.remove(plex.world.find("Film 7"))
     assert sync(section)["mode"] == "changes"
     assert PlexItem.objects.filter(missing_since=None).count() == 20

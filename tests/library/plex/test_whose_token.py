@@ -44,11 +44,6 @@ def impostor(plex: PlexStandIn) -> Iterator[PlexStandIn]:
         yield other
 
 
-@pytest.fixture
-def admin(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
-
-
 def look(plex: PlexStandIn, *, is_owned: bool, who: str = "ada") -> PlexAccount:
     """Sign in with an account and let plex.tv list its servers."""
     if who != "ada" and plex.tv.account_of(f"token-of-{who}") is None:
@@ -108,7 +103,7 @@ def test_a_typed_token_that_is_refused_gives_way_to_the_owners(
 
 
 def test_a_token_that_is_typed_later_takes_the_place_of_the_accounts(
-    plex: PlexStandIn, admin: Client
+    plex: PlexStandIn, as_admin: Client
 ) -> None:
     look(plex, is_owned=False, who="bob")
     server = PlexServer.objects.get()
@@ -118,13 +113,13 @@ def test_a_token_that_is_typed_later_takes_the_place_of_the_accounts(
     plex.world.tokens[TYPED] = True
     form = {"is_enabled": "on", "is_on_this_machine": "on", "sync_hours": "1", "token": TYPED}
     url = reverse("library:plex_server", args=[server.pk])
-    assert admin.post(url, {**form, "address": ""}).status_code == 302
+    assert as_admin.post(url, {**form, "address": ""}).status_code == 302
 
     look(plex, is_owned=False, who="bob")
 
     server.refresh_from_db()
     assert (token_of(server), server.account, server.is_owned) == (TYPED, None, True)
-    assert "token given by hand" in admin.get(reverse("library:plex")).text
+    assert "token given by hand" in as_admin.get(reverse("library:plex")).text
 
 
 def test_a_guest_does_not_take_over_from_the_owner_not_even_once_signed_out(
@@ -170,10 +165,10 @@ def settings_form(server: PlexServer, **values: str) -> dict[str, str]:
 
 
 def test_the_stored_token_is_not_sent_to_a_new_address(
-    plex: PlexStandIn, typed: PlexServer, impostor: PlexStandIn, admin: Client
+    plex: PlexStandIn, typed: PlexServer, impostor: PlexStandIn, as_admin: Client
 ) -> None:
     url = reverse("library:plex_server", args=[typed.pk])
-    answer = admin.post(url, settings_form(typed, address=impostor.url))
+    answer = as_admin.post(url, settings_form(typed, address=impostor.url))
 
     assert answer.status_code == 422
     (words,) = answer.context["form"].errors["token"]
@@ -183,7 +178,7 @@ def test_the_stored_token_is_not_sent_to_a_new_address(
     assert not got_a_token(impostor)
     typed.refresh_from_db()
     assert typed.url == plex.url
-    assert "a new address needs the token typed again" in admin.get(url).text.lower()
+    assert "a new address needs the token typed again" in as_admin.get(url).text.lower()
 
 
 def test_adding_a_known_server_at_a_new_address_needs_its_token_too(
@@ -201,11 +196,11 @@ def test_adding_a_known_server_at_a_new_address_needs_its_token_too(
 
 
 def test_another_path_of_the_same_place_needs_no_token(
-    plex: PlexStandIn, typed: PlexServer, admin: Client
+    plex: PlexStandIn, typed: PlexServer, as_admin: Client
 ) -> None:
     url = reverse("library:plex_server", args=[typed.pk])
     plex.fail("/base", status=404)
-    answer = admin.post(url, settings_form(typed, address=f"{plex.url}/base"))
+    answer = as_admin.post(url, settings_form(typed, address=f"{plex.url}/base"))
     assert "address" in answer.context["form"].errors
     assert "token" not in answer.context["form"].errors
 
@@ -228,7 +223,7 @@ def test_an_accounts_token_never_follows_an_address_that_came_with_another(
 
 
 def test_a_token_without_an_address_goes_where_plex_says_not_where_others_typed(
-    plex: PlexStandIn, impostor: PlexStandIn, admin: Client
+    plex: PlexStandIn, impostor: PlexStandIn, as_admin: Client
 ) -> None:
     look(plex, is_owned=True)
     server = PlexServer.objects.get()
@@ -238,7 +233,7 @@ def test_a_token_without_an_address_goes_where_plex_says_not_where_others_typed(
     plex.world.tokens[TYPED] = True
     url = reverse("library:plex_server", args=[server.pk])
 
-    assert admin.post(url, settings_form(server, token=TYPED)).status_code == 302
+    assert as_admin.post(url, settings_form(server, token=TYPED)).status_code == 302
 
     server.refresh_from_db()
     assert (server.url, server.is_url_manual, token_of(server)) == (plex.url, False, TYPED)
@@ -246,10 +241,10 @@ def test_a_token_without_an_address_goes_where_plex_says_not_where_others_typed(
 
 
 def test_an_address_that_is_taken_out_is_not_used_any_more(
-    plex: PlexStandIn, typed: PlexServer, admin: Client
+    plex: PlexStandIn, typed: PlexServer, as_admin: Client
 ) -> None:
     url = reverse("library:plex_server", args=[typed.pk])
-    assert admin.post(url, settings_form(typed)).status_code == 302
+    assert as_admin.post(url, settings_form(typed)).status_code == 302
 
     typed.refresh_from_db()
     assert (typed.url, typed.is_url_manual, token_of(typed)) == ("", False, TYPED)

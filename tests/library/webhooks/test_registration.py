@@ -17,11 +17,8 @@ from tests.library.plex.site import at_plex_tv as at_plex_tv
 from tests.plex_stand_in.fixture import plex as plex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
-    from mediaflow.accounts.models import User
     from tests.plex_stand_in import PlexStandIn
 
 pytestmark = pytest.mark.django_db
@@ -35,11 +32,6 @@ def account(plex: PlexStandIn, at_plex_tv: PlexStandIn) -> PlexAccount:
         plex_uuid="u", username="ada", token_encrypted=encrypt_secret(plex.account_token),
         has_plex_pass=True,
     )  # fmt: skip
-
-
-@pytest.fixture
-def page(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
 
 
 def test_our_address_joins_those_of_others_and_leaves_them_again(
@@ -94,36 +86,36 @@ def test_only_accounts_with_plex_pass_are_offered(account: PlexAccount) -> None:
 
 
 def test_the_page_registers_what_it_makes_and_takes_it_out_with_it(
-    page: Client, plex: PlexStandIn, account: PlexAccount
+    as_admin: Client, plex: PlexStandIn, account: PlexAccount
 ) -> None:
     sent = {"kind": "plex", "name": "Home", "account": str(account.pk)}
-    made = page.post(reverse("library:webhook_add"), sent)
+    made = as_admin.post(reverse("library:webhook_add"), sent)
     assert "Plex calls it for ada" in made.text
     assert plex.tv.webhooks[:-1] == OTHERS
     secret = plex.tv.webhooks[-1].rstrip("/").rpartition("/")[2]
     webhook = find_webhook(secret)
     assert webhook is not None
-    page.post(reverse("library:webhook_remove", args=[webhook.pk]))
+    as_admin.post(reverse("library:webhook_remove", args=[webhook.pk]))
     assert plex.tv.webhooks == OTHERS
 
 
 def test_a_plex_that_does_not_take_it_leaves_the_address_to_the_person(
-    page: Client, plex: PlexStandIn, account: PlexAccount
+    as_admin: Client, plex: PlexStandIn, account: PlexAccount
 ) -> None:
     plex.tv.accounts[0].has_plex_pass = False
     sent = {"kind": "plex", "name": "Home", "account": str(account.pk)}
-    made = page.post(reverse("library:webhook_add"), sent)
+    made = as_admin.post(reverse("library:webhook_add"), sent)
     assert "Plex did not take the address" in made.text
     assert "/hooks/" in made.text
     assert Webhook.objects.count() == 1
 
 
-def test_sonarr_is_not_registered_at_plex(page: Client, account: PlexAccount) -> None:
+def test_sonarr_is_not_registered_at_plex(as_admin: Client, account: PlexAccount) -> None:
     sent = {"kind": "sonarr", "name": "S", "account": str(account.pk)}
-    answer = page.post(reverse("library:webhook_add"), sent)
+    answer = as_admin.post(reverse("library:webhook_add"), sent)
     assert answer.status_code == 422
     assert 'id="id_account_error"' in answer.text
 
 
-def test_without_an_account_nothing_is_offered(page: Client) -> None:
-    assert "Register it at Plex" not in page.get(reverse("library:webhook_list")).text
+def test_without_an_account_nothing_is_offered(as_admin: Client) -> None:
+    assert "Register it at Plex" not in as_admin.get(reverse("library:webhook_list")).text

@@ -352,44 +352,39 @@ def test_a_new_film_in_plex_has_its_section_synced(hook: Callable[..., Any]) -> 
 # ---------------------------------------------------------------------- the page
 
 
-@pytest.fixture
-def page(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
-
-
-def test_the_address_is_shown_once_and_works(page: Client, admin_user: User) -> None:
-    made = page.post(reverse("library:webhook_add"), {"kind": "radarr", "name": "Radarr 4K"})
+def test_the_address_is_shown_once_and_works(as_admin: Client, admin_user: User) -> None:
+    made = as_admin.post(reverse("library:webhook_add"), {"kind": "radarr", "name": "Radarr 4K"})
     address = made.text.split("/hooks/")[1].split("/")[0]
-    assert address not in page.get(reverse("library:webhook_list")).text
+    assert address not in as_admin.get(reverse("library:webhook_list")).text
     assert "no-store" in made.headers["Cache-Control"]
     url = reverse("library:hook", args=[address])
     assert Client().post(url, json.dumps(IMPORT), "application/json").status_code == 200
-    assert "Download" in page.get(reverse("library:webhook_list")).text
+    assert "Download" in as_admin.get(reverse("library:webhook_list")).text
     event = AuditEvent.objects.get(action="webhook.add")
     assert (event.actor, event.subject) == (admin_user, "Radarr 4K")
 
 
-def test_a_webhook_is_switched_off_and_removed_by_name(page: Client, admin_user: User) -> None:
+def test_a_webhook_is_switched_off_and_removed_by_name(as_admin: Client, admin_user: User) -> None:
     webhook, _secret = make_webhook(kind="plex", name="Home", actor=None)
-    page.post(reverse("library:webhook_switch", args=[webhook.pk]), {"is_enabled": "0"})
+    as_admin.post(reverse("library:webhook_switch", args=[webhook.pk]), {"is_enabled": "0"})
     webhook.refresh_from_db()
     assert not webhook.is_enabled
     url = reverse("library:webhook_remove", args=[webhook.pk])
-    assert "Remove Home?" in page.get(url).text
-    page.post(url)
+    assert "Remove Home?" in as_admin.get(url).text
+    as_admin.post(url)
     assert not Webhook.objects.exists()
     actions = AuditEvent.objects.filter(actor=admin_user).values_list("action", flat=True)
     assert {"webhook.disable", "webhook.remove"} <= set(actions)
 
 
 @pytest.mark.parametrize("sent", [{"kind": "lidarr", "name": "x"}, {"kind": "plex", "name": " "}])
-def test_a_wrong_form_makes_no_webhook(page: Client, sent: dict[str, str]) -> None:
-    assert page.post(reverse("library:webhook_add"), sent).status_code == 422
+def test_a_wrong_form_makes_no_webhook(as_admin: Client, sent: dict[str, str]) -> None:
+    assert as_admin.post(reverse("library:webhook_add"), sent).status_code == 422
     assert not Webhook.objects.exists()
 
 
 def test_more_webhooks_cost_no_more_statements(
-    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    as_admin: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     def call(number: int) -> None:
         webhook = make_webhook(kind="plex", name=f"Hook {number}", actor=None)[0]
@@ -398,11 +393,11 @@ def test_more_webhooks_cost_no_more_statements(
 
     call(0)
     with CaptureQueriesContext(connection) as of_one:
-        page.get(reverse("library:webhook_list"))
+        as_admin.get(reverse("library:webhook_list"))
     for number in range(1, 6):
         call(number)
     with django_assert_max_num_queries(len(of_one)):
-        text = page.get(reverse("library:webhook_list")).text
+        text = as_admin.get(reverse("library:webhook_list")).text
     for number in range(6):
         assert text.count(f"call.{number}.") == SHOWN_CALLS
         assert text.index(f"call.{number}.9<") < text.index(f"call.{number}.2<")

@@ -22,8 +22,6 @@ from tests.library.file_rows import make_file, make_library
 from tests.mediaflow.analytics.test_report import run as run_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
     from mediaflow.accounts.models import User
@@ -148,11 +146,10 @@ def test_nothing_counted_has_neither_health_nor_potential(
 
 
 def test_files_without_a_byte_break_neither_page_nor_pdf(
-    library: Library, viewer: User, client_for: Callable[[User], Client],
-    monkeypatch: pytest.MonkeyPatch,
+    library: Library, as_viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     MediaFile.objects.update(size_bytes=0)
-    assert client_for(viewer).get("/analytics/").status_code == 200
+    assert as_viewer.get("/analytics/").status_code == 200
     assert "By video codec" in words_of(made(), monkeypatch)
 
 

@@ -53,11 +53,6 @@ def libraries() -> list[Library]:
     return found
 
 
-@pytest.fixture
-def vera(client_for: Callable[[User], Client], viewer: User) -> Client:
-    return client_for(viewer)
-
-
 def made(library: Library | None = None) -> Report:
     found = make_report(library)
     assert found is not None
@@ -106,11 +101,11 @@ def test_one_library_shows_its_own_and_no_dimension_of_libraries(
 
 
 def test_the_filters_of_its_rows_find_the_films_they_count(
-    libraries: list[Library], vera: Client
+    libraries: list[Library], as_viewer: Client
 ) -> None:
     for dimension in made().dimensions:
         for row in (row for row in dimension.rows if row.query):
-            page = vera.get(f"/library/?{row.query}").context["page"]
+            page = as_viewer.get(f"/library/?{row.query}").context["page"]
             assert len(page.rows) == row.files, row
 
 
@@ -136,19 +131,19 @@ def test_many_films_are_stood_for_by_some_of_them(
     assert found.saving.expected > 0
 
 
-def test_the_json_is_the_document_of_the_page(libraries: list[Library], vera: Client) -> None:
-    answer = vera.get("/analytics/report.json")
+def test_the_json_is_the_document_of_the_page(libraries: list[Library], as_viewer: Client) -> None:
+    answer = as_viewer.get("/analytics/report.json")
     found = answer.json()
     assert found["files"] == 9
     assert [row["label"] for row in found["by_library"]] == ["Amélie & 東京", "Shows"]
     assert found["health"]["grade"] in "ABCDF"
     assert set(found["h264_to_hevc"]) >= {"saves_bytes", "saves_bytes_low", "saves_bytes_high"}
-    one = vera.get(f"/analytics/report.json?library={libraries[1].pk}").json()
+    one = as_viewer.get(f"/analytics/report.json?library={libraries[1].pk}").json()
     assert (one["library"], one["files"]) == ("Shows", 4)
 
 
-def test_the_pdf_is_one_and_prints_japanese(libraries: list[Library], vera: Client) -> None:
-    answer = vera.get("/analytics/report.pdf")
+def test_the_pdf_is_one_and_prints_japanese(libraries: list[Library], as_viewer: Client) -> None:
+    answer = as_viewer.get("/analytics/report.pdf")
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
     assert EAST_ASIAN.encode() in answer.content
@@ -165,49 +160,51 @@ def test_letters_that_no_font_has_become_boxes_and_that_is_said() -> None:
 
 
 def test_the_page_shows_it_all_to_a_viewer_but_counts_for_operators(
-    libraries: list[Library], vera: Client, client_for: Callable[[User], Client], operator: User
+    libraries: list[Library], as_viewer: Client, as_operator: Client
 ) -> None:
-    page = vera.get("/analytics/").text
+    page = as_viewer.get("/analytics/").text
     for words in ("Video codec", "Dynamic range", "H.264 to HEVC", "Growth"):
         assert words in page
     assert "Count again" not in page
-    assert vera.post("/analytics/count/").status_code == 403
-    assert client_for(operator).post("/analytics/count/").status_code == 302
+    assert as_viewer.post("/analytics/count/").status_code == 403
+    assert as_operator.post("/analytics/count/").status_code == 302
     assert Operation.objects.get().kind == figures.COUNT_KIND
 
 
-def test_a_fragment_has_no_frame(libraries: list[Library], vera: Client) -> None:
-    fragment = vera.get("/analytics/", headers={"HX-Request": "true"}).text
+def test_a_fragment_has_no_frame(libraries: list[Library], as_viewer: Client) -> None:
+    fragment = as_viewer.get("/analytics/", headers={"HX-Request": "true"}).text
     assert 'id="report"' in fragment
     assert "<html" not in fragment
 
 
 @pytest.mark.parametrize("path", ["/analytics/", "/analytics/report.json", "/analytics/report.pdf"])
 def test_a_library_that_is_not_there_and_a_wrong_method_are_refused(
-    path: str, vera: Client, client: Client
+    path: str, as_viewer: Client, client: Client
 ) -> None:
-    answer = vera.get(f"{path}?library=Nowhere")
+    answer = as_viewer.get(f"{path}?library=Nowhere")
     assert answer.status_code == 422
     assert "There is no library" in answer.text
-    assert vera.post(path).status_code == 405
+    assert as_viewer.post(path).status_code == 405
     assert client.get(path).status_code == 302
 
 
 def test_a_large_library_says_that_it_was_not_counted(
-    libraries: list[Library], vera: Client, monkeypatch: pytest.MonkeyPatch
+    libraries: list[Library], as_viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "LIVE_UP_TO", -1)
-    assert "Not counted yet" in vera.get("/analytics/").text
-    assert vera.get("/analytics/report.pdf").status_code == 422
+    assert "Not counted yet" in as_viewer.get("/analytics/").text
+    assert as_viewer.get("/analytics/report.pdf").status_code == 422
     figures.store_figures()
-    assert "Video codec" in vera.get("/analytics/").text
+    assert "Video codec" in as_viewer.get("/analytics/").text
 
 
 def test_more_films_cost_no_more_statements(
-    libraries: list[Library], vera: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    libraries: list[Library],
+    as_viewer: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_max_num_queries(35):
-        vera.get("/analytics/")
+        as_viewer.get("/analytics/")
 
 
 # Capacity and growth

@@ -25,12 +25,8 @@ from tests.library.file_rows import make_file, make_library
 from transcode.models import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
-
-    from mediaflow.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -55,16 +51,6 @@ def looked(library: Library) -> AnalysisRun:
     return run
 
 
-@pytest.fixture
-def olga(client_for: Callable[[User], Client], operator: User) -> Client:
-    return client_for(operator)
-
-
-@pytest.fixture
-def vera(client_for: Callable[[User], Client], viewer: User) -> Client:
-    return client_for(viewer)
-
-
 def text_of(client: Client, path: str, **kwargs: Any) -> str:
     page = client.get(path, **kwargs)
     assert page.status_code == 200
@@ -78,69 +64,67 @@ def rec(title: str, kind: str = "codec") -> Recommendation:
 # The page
 
 
-def test_without_a_library_it_says_what_to_do(
-    client_for: Callable[[User], Client], admin_user: User, vera: Client
-) -> None:
-    assert "Add a folder" in text_of(client_for(admin_user), "/insights/")
-    assert "An admin has to add a library first" in text_of(vera, "/insights/")
+def test_without_a_library_it_says_what_to_do(as_admin: Client, as_viewer: Client) -> None:
+    assert "Add a folder" in text_of(as_admin, "/insights/")
+    assert "An admin has to add a library first" in text_of(as_viewer, "/insights/")
 
 
-def test_before_the_first_look_it_says_so(library: Library, olga: Client) -> None:
-    page = text_of(olga, "/insights/")
+def test_before_the_first_look_it_says_so(library: Library, as_operator: Client) -> None:
+    page = text_of(as_operator, "/insights/")
     assert "Nobody has looked yet" in page
     assert "Look again" in page
 
 
-def test_after_a_look_that_found_nothing_it_says_so(library: Library, olga: Client) -> None:
+def test_after_a_look_that_found_nothing_it_says_so(library: Library, as_operator: Client) -> None:
     AnalysisRun.objects.create(finished_at=timezone.now(), item_count=3)
-    assert "Nothing to recommend" in text_of(olga, "/insights/")
+    assert "Nothing to recommend" in text_of(as_operator, "/insights/")
 
 
 def test_a_film_counts_once_and_each_kind_stands_with_its_sum(
-    looked: AnalysisRun, olga: Client
+    looked: AnalysisRun, as_operator: Client
 ) -> None:
-    page = text_of(olga, "/insights/")
+    page = text_of(as_operator, "/insights/")
     assert "2 films · could save <b>7.0 GB</b>" in page  # 5 of Amber Road, 2 of Basalt
     assert "Old or wasteful codecs" in page
     assert "Queue all 2…" in page
     assert page.index("Old or wasteful codecs") < page.index("More quality than is watched")
 
 
-def test_only_the_sure_ones_are_shown_on_demand(looked: AnalysisRun, olga: Client) -> None:
-    page = text_of(olga, "/insights/?show=high")
+def test_only_the_sure_ones_are_shown_on_demand(looked: AnalysisRun, as_operator: Client) -> None:
+    page = text_of(as_operator, "/insights/?show=high")
     assert "Amber Road" in page
     assert "Basalt" not in page
     assert "More quality than is watched" not in page
 
 
-def test_one_library_shows_its_own_sums(looked: AnalysisRun, olga: Client) -> None:
+def test_one_library_shows_its_own_sums(looked: AnalysisRun, as_operator: Client) -> None:
     shows = make_library("Shows")
     make_recommendation(make_file(shows, "Pilot"), "codec", 9 * GB)
     sums.recount()
-    page = text_of(olga, f"/insights/?library={shows.pk}")
+    page = text_of(as_operator, f"/insights/?library={shows.pk}")
     assert "1 film · could save <b>9.0 GB</b>" in page
     assert "Amber Road" not in page
 
 
-def test_a_viewer_sees_it_all_and_may_do_nothing(looked: AnalysisRun, vera: Client) -> None:
-    page = text_of(vera, "/insights/") + text_of(vera, "/insights/list/")
+def test_a_viewer_sees_it_all_and_may_do_nothing(looked: AnalysisRun, as_viewer: Client) -> None:
+    page = text_of(as_viewer, "/insights/") + text_of(as_viewer, "/insights/list/")
     assert "Amber Road" in page
     for words in ("Queue all", "Dismiss this kind", "Look again", 'name="ids"'):
         assert words not in page
 
 
-def test_the_fragment_is_the_part_that_changes(looked: AnalysisRun, olga: Client) -> None:
-    fragment = olga.get("/insights/", headers={"HX-Request": "true"}).text
+def test_the_fragment_is_the_part_that_changes(looked: AnalysisRun, as_operator: Client) -> None:
+    fragment = as_operator.get("/insights/", headers={"HX-Request": "true"}).text
     assert 'id="insights-live"' in fragment
     assert "<html" not in fragment
 
 
 def test_it_asks_again_by_itself_only_while_an_analysis_runs(
-    looked: AnalysisRun, olga: Client
+    looked: AnalysisRun, as_operator: Client
 ) -> None:
-    assert "every 5s" not in text_of(olga, "/insights/")
+    assert "every 5s" not in text_of(as_operator, "/insights/")
     Operation.objects.create(kind="analyze", title="Analyse all libraries")
-    page = text_of(olga, "/insights/")
+    page = text_of(as_operator, "/insights/")
     assert "every 5s" in page
     assert "Analyse all libraries" in page
 
@@ -148,27 +132,27 @@ def test_it_asks_again_by_itself_only_while_an_analysis_runs(
 def test_more_recommendations_cost_no_more_statements(
     library: Library,
     looked: AnalysisRun,
-    olga: Client,
+    as_operator: Client,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    olga.get("/insights/")
+    as_operator.get("/insights/")
     for number in range(60):
         make_recommendation(make_file(library, f"Film {number}"), "codec")
     sums.recount()
     with django_assert_max_num_queries(40):
-        olga.get("/insights/")
+        as_operator.get("/insights/")
     with django_assert_max_num_queries(20):
-        olga.get("/insights/list/?recommendation=codec")
+        as_operator.get("/insights/list/?recommendation=codec")
 
 
 @pytest.mark.parametrize(
     "path", ["/insights/", "/insights/list/", "/insights/runs/", "/insights/dismiss/"]
 )
 def test_the_wrong_method_and_strangers_are_refused(
-    path: str, client: Client, olga: Client
+    path: str, client: Client, as_operator: Client
 ) -> None:
     is_post = path.endswith("dismiss/")
-    assert (olga.get(path) if is_post else olga.post(path)).status_code == 405
+    assert (as_operator.get(path) if is_post else as_operator.post(path)).status_code == 405
     assert client.get(path).headers["Location"].startswith("/login/")
 
 
@@ -176,7 +160,7 @@ def test_the_wrong_method_and_strangers_are_refused(
 
 
 def test_a_list_is_filtered_sorted_and_paged_by_its_address(
-    library: Library, olga: Client, monkeypatch: pytest.MonkeyPatch
+    library: Library, as_operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "PAGE_ROWS", 2)
     for number in range(5):
@@ -187,7 +171,7 @@ def test_a_list_is_filtered_sorted_and_paged_by_its_address(
     for sort, first in (("savings", 0), ("size", 4), ("confidence", 4), ("new", 4)):
         seen, address = [], f"/insights/list/?sort={sort}"
         while address:
-            page = olga.get(address).context["page"]
+            page = as_operator.get(address).context["page"]
             seen += [row.title for row in page.rows]
             address = f"/insights/list/?sort={sort}&after={page.next_cursor}" * bool(
                 page.next_cursor
@@ -197,7 +181,7 @@ def test_a_list_is_filtered_sorted_and_paged_by_its_address(
 
 
 def test_groups_stand_among_films_by_what_they_take_together(
-    library: Library, looked: AnalysisRun, olga: Client
+    library: Library, looked: AnalysisRun, as_operator: Client
 ) -> None:
     """Amber Road and Basalt take 8 GB each."""
     for title, size in (("Large", 40 * GB), ("Small", 3 * GB)):
@@ -206,7 +190,7 @@ def test_groups_stand_among_films_by_what_they_take_together(
             figures={"show": title, "bytes": size, "codec": "h264", "resolution": 1080,
                      "container": "mkv"},
         )  # fmt: skip
-    page = olga.get("/insights/list/?sort=size").context["page"]
+    page = as_operator.get("/insights/list/?sort=size").context["page"]
     titles = [row.title for row in page.rows]
     assert (titles[0], titles[-1]) == ("Large", "Small")
 
@@ -228,43 +212,45 @@ def test_groups_stand_among_films_by_what_they_take_together(
     ],
 )
 def test_each_filter_lets_through_what_it_says(
-    query: str, titles: list[str], looked: AnalysisRun, olga: Client
+    query: str, titles: list[str], looked: AnalysisRun, as_operator: Client
 ) -> None:
-    page = olga.get(f"/insights/list/?{query}").context["page"]
+    page = as_operator.get(f"/insights/list/?{query}").context["page"]
     assert [row.title for row in page.rows] == titles
 
 
 @pytest.mark.parametrize("exact_up_to", [0, 1, 10_000])
 @pytest.mark.parametrize(("words", "count"), [("road", 2), ("b", 1), ("東", 1), ("東京", 0)])
 def test_words_find_the_same_whether_few_or_many_films_have_them(
-    words: str, count: int, exact_up_to: int, library: Library, looked: AnalysisRun, olga: Client,
-    monkeypatch: pytest.MonkeyPatch,
+    words: str, count: int, exact_up_to: int, library: Library, looked: AnalysisRun,
+    as_operator: Client, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     make_recommendation(make_file(library, "東"), "codec")
     monkeypatch.setattr(listing, "EXACT_UP_TO", exact_up_to)
     monkeypatch.setattr(listing, "FEW_FILES", exact_up_to)
-    page = olga.get("/insights/list/", {"q": words}).context["page"]
+    page = as_operator.get("/insights/list/", {"q": words}).context["page"]
     assert len(page.rows) == count
     assert page.count == (count if count <= exact_up_to else None)
 
 
 @pytest.mark.parametrize("query", ["state=lost", "sort=luck", "recommendation=magic", "library=99"])
-def test_a_filter_that_cannot_be_used_is_one_sentence(query: str, olga: Client) -> None:
-    answer = olga.get(f"/insights/list/?{query}")
+def test_a_filter_that_cannot_be_used_is_one_sentence(query: str, as_operator: Client) -> None:
+    answer = as_operator.get(f"/insights/list/?{query}")
     assert answer.status_code == 422
     assert "This list cannot be shown." in answer.text
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1.x", "9" * 30, "-1.2", "1.2.3"])
 def test_a_cursor_that_nobody_made_is_no_error(
-    cursor: str, looked: AnalysisRun, olga: Client
+    cursor: str, looked: AnalysisRun, as_operator: Client
 ) -> None:
-    assert olga.get(f"/insights/list/?after={cursor}").status_code == 200
+    assert as_operator.get(f"/insights/list/?after={cursor}").status_code == 200
 
 
-def test_the_library_finds_films_by_their_recommendation(looked: AnalysisRun, olga: Client) -> None:
-    assert "Basalt" in text_of(olga, "/library/?recommendation=codec")
-    page = text_of(olga, "/library/?recommendation=overkill&sort=size")
+def test_the_library_finds_films_by_their_recommendation(
+    looked: AnalysisRun, as_operator: Client
+) -> None:
+    assert "Basalt" in text_of(as_operator, "/library/?recommendation=codec")
+    page = text_of(as_operator, "/library/?recommendation=overkill&sort=size")
     assert "Amber Road" in page
     assert "Basalt" not in page
     assert "Recommendation" in page
@@ -273,49 +259,49 @@ def test_the_library_finds_films_by_their_recommendation(looked: AnalysisRun, ol
 # Decisions
 
 
-def test_a_dismissal_asks_why_and_remembers_it(looked: AnalysisRun, olga: Client) -> None:
+def test_a_dismissal_asks_why_and_remembers_it(looked: AnalysisRun, as_operator: Client) -> None:
     row = rec("Basalt")
-    question = olga.get(f"/insights/dismiss/ask/?ids={row.pk}").text
+    question = as_operator.get(f"/insights/dismiss/ask/?ids={row.pk}").text
     assert "Dismiss this recommendation?" in question
     assert 'name="reason"' in question
     row.refresh_from_db()
     assert row.state == "open"
     values = {"ids": [row.pk], "reason": "A gift", "next": "/insights/list/"}
-    answer = olga.post("/insights/dismiss/", values)
+    answer = as_operator.post("/insights/dismiss/", values)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/insights/list/")
-    page = text_of(olga, "/insights/list/?state=dismissed")
+    page = text_of(as_operator, "/insights/list/?state=dismissed")
     assert "Dismissed: A gift" in page
     assert kept_sums() == plain_sums()
 
 
 def test_everything_that_a_list_shows_is_dismissed_and_nothing_else(
-    looked: AnalysisRun, olga: Client
+    looked: AnalysisRun, as_operator: Client
 ) -> None:
-    olga.post("/insights/dismiss/", {"select": "all", "q": "recommendation=codec"})
+    as_operator.post("/insights/dismiss/", {"select": "all", "q": "recommendation=codec"})
     assert rec("Basalt").state == rec("Amber Road").state == "dismissed"
     assert rec("Amber Road", "overkill").state == "open"
 
 
-def test_a_snooze_takes_a_span_or_a_date(looked: AnalysisRun, olga: Client) -> None:
+def test_a_snooze_takes_a_span_or_a_date(looked: AnalysisRun, as_operator: Client) -> None:
     row = rec("Basalt")
-    olga.post("/insights/snooze/", {"ids": [row.pk], "span": "7"})
+    as_operator.post("/insights/snooze/", {"ids": [row.pk], "span": "7"})
     row.refresh_from_db()
     assert row.state == "snoozed"
     assert row.snoozed_until is not None
     assert timedelta(days=6) < row.snoozed_until - timezone.now() <= timedelta(days=7)
     day = timezone.localdate() + timedelta(days=40)
-    olga.post("/insights/snooze/", {"ids": [row.pk], "span": "date", "until": str(day)})
+    as_operator.post("/insights/snooze/", {"ids": [row.pk], "span": "date", "until": str(day)})
     row.refresh_from_db()
     assert timezone.localtime(row.snoozed_until).date() == day
 
 
 @pytest.mark.parametrize("until", ["", "2001-01-01", "soon", "9999-12-31"])
 def test_a_date_that_cannot_be_is_a_form_error(
-    until: str, looked: AnalysisRun, olga: Client
+    until: str, looked: AnalysisRun, as_operator: Client
 ) -> None:
     row = rec("Basalt")
     values = {"ids": [row.pk], "span": "date", "until": until}
-    answer = olga.post("/insights/snooze/", values)
+    answer = as_operator.post("/insights/snooze/", values)
     assert answer.status_code == 422
     row.refresh_from_db()
     assert row.state == "open"
@@ -330,36 +316,41 @@ def test_the_end_of_a_snooze_is_a_day_of_the_zone_of_the_site(looked: AnalysisRu
     assert shown.replace("\N{NO-BREAK SPACE}", " ") == "Snoozed until 10 Jun"  # of this year
 
 
-def test_a_decision_can_be_taken_back(looked: AnalysisRun, olga: Client) -> None:
+def test_a_decision_can_be_taken_back(looked: AnalysisRun, as_operator: Client) -> None:
     row = rec("Basalt")
-    olga.post("/insights/accept/", {"ids": [row.pk]})
+    as_operator.post("/insights/accept/", {"ids": [row.pk]})
     row.refresh_from_db()
     assert row.state == "accepted"
-    olga.post("/insights/reopen/", {"ids": [row.pk]})
+    as_operator.post("/insights/reopen/", {"ids": [row.pk]})
     row.refresh_from_db()
     assert row.state == "open"
 
 
-def test_what_changes_nothing_says_so(looked: AnalysisRun, olga: Client) -> None:
+def test_what_changes_nothing_says_so(looked: AnalysisRun, as_operator: Client) -> None:
     row = rec("Basalt")
-    answer = olga.post("/insights/reopen/", {"ids": [row.pk]}, headers={"HX-Request": "true"})
+    answer = as_operator.post(
+        "/insights/reopen/", {"ids": [row.pk]}, headers={"HX-Request": "true"}
+    )
     assert answer.status_code == 409
     assert "Nothing was changed" in answer.headers["HX-Trigger"]
-    assert olga.post("/insights/dismiss/", {}, headers={"HX-Request": "true"}).status_code == 409
+    assert (
+        as_operator.post("/insights/dismiss/", {}, headers={"HX-Request": "true"}).status_code
+        == 409
+    )
     assert not AuditEvent.objects.filter(action__startswith="recommendation").exists()
 
 
 @pytest.mark.parametrize("path", ["/insights/dismiss/", "/insights/look/", "/insights/queue/"])
-def test_a_viewer_may_not_decide(path: str, looked: AnalysisRun, vera: Client) -> None:
-    assert vera.post(path, {"ids": [rec("Basalt").pk]}).status_code == 403
+def test_a_viewer_may_not_decide(path: str, looked: AnalysisRun, as_viewer: Client) -> None:
+    assert as_viewer.post(path, {"ids": [rec("Basalt").pk]}).status_code == 403
     assert rec("Basalt").state == "open"
 
 
 def test_very_many_are_decided_by_an_operation(
-    looked: AnalysisRun, olga: Client, monkeypatch: pytest.MonkeyPatch
+    looked: AnalysisRun, as_operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "EXACT_UP_TO", 1)
-    answer = olga.post(
+    answer = as_operator.post(
         "/insights/dismiss/", {"select": "all", "q": "recommendation=codec", "reason": "Enough"}
     )
     operation = Operation.objects.get(kind=bulk.DECIDE_KIND)
@@ -375,16 +366,16 @@ def test_very_many_are_decided_by_an_operation(
 
 
 def test_queueing_a_kind_leads_through_the_preview_and_names_the_cause(
-    looked: AnalysisRun, olga: Client
+    looked: AnalysisRun, as_operator: Client
 ) -> None:
     fields = {
         "select": "all", "q": "recommendation=codec", "preset": "balanced", "cause": "codec",
     }  # fmt: skip
-    preview = olga.post("/queue/add/", fields)
+    preview = as_operator.post("/queue/add/", fields)
     assert preview.status_code == 200
     assert "Follows the recommendation: Old or wasteful codecs" in preview.text
     assert not Job.objects.exists()
-    olga.post("/queue/add/confirm/", fields)
+    as_operator.post("/queue/add/confirm/", fields)
     jobs = list(Job.objects.order_by("pk"))
     assert {job.origin for job in jobs} == {"recommendation: Old or wasteful codecs"}
     assert {job.recommendation_id for job in jobs} == {rec("Amber Road").pk, rec("Basalt").pk}
@@ -394,10 +385,10 @@ def test_queueing_a_kind_leads_through_the_preview_and_names_the_cause(
 
 
 def test_a_film_that_is_left_out_keeps_its_recommendation_open(
-    looked: AnalysisRun, olga: Client
+    looked: AnalysisRun, as_operator: Client
 ) -> None:
     MediaFile.objects.filter(title="Basalt").update(availability="missing")
-    olga.post(
+    as_operator.post(
         "/queue/add/confirm/",
         {"select": "all", "q": "recommendation=codec", "preset": "balanced"},
     )
@@ -406,28 +397,36 @@ def test_a_film_that_is_left_out_keeps_its_recommendation_open(
     assert rec("Amber Road").state == "accepted"
 
 
-def test_ticked_rows_lead_to_the_preview_of_their_films(looked: AnalysisRun, olga: Client) -> None:
+def test_ticked_rows_lead_to_the_preview_of_their_films(
+    looked: AnalysisRun, as_operator: Client
+) -> None:
     row = rec("Basalt")
-    answer = olga.post("/insights/queue/", {"ids": [row.pk]})
+    answer = as_operator.post("/insights/queue/", {"ids": [row.pk]})
     target = answer.headers["Location"]
     assert target.startswith("/queue/add/?")
     assert f"ids={row.file_id}" in target
     assert "cause=codec" in target
-    assert olga.get(target).status_code == 200
+    assert as_operator.get(target).status_code == 200
 
 
-def test_all_of_a_list_lead_to_the_preview_of_its_filter(looked: AnalysisRun, olga: Client) -> None:
-    answer = olga.post("/insights/queue/", {"select": "all", "q": "confidence=high&sort=new"})
+def test_all_of_a_list_lead_to_the_preview_of_its_filter(
+    looked: AnalysisRun, as_operator: Client
+) -> None:
+    answer = as_operator.post(
+        "/insights/queue/", {"select": "all", "q": "confidence=high&sort=new"}
+    )
     target = answer.headers["Location"]
     assert "select=all" in target
     assert "cause" not in target
-    preview = olga.get(target)
+    preview = as_operator.get(target)
     assert preview.context["preview"].count == 1
 
 
-def test_an_invented_cause_is_no_cause(looked: AnalysisRun, olga: Client) -> None:
+def test_an_invented_cause_is_no_cause(looked: AnalysisRun, as_operator: Client) -> None:
     file = MediaFile.objects.get(title="Basalt")
-    olga.post("/queue/add/confirm/", {"ids": [file.pk], "preset": "balanced", "cause": "magic"})
+    as_operator.post(
+        "/queue/add/confirm/", {"ids": [file.pk], "preset": "balanced", "cause": "magic"}
+    )
     job = Job.objects.get()
     assert (job.origin, job.recommendation_id) == ("by hand", None)
 
@@ -435,26 +434,28 @@ def test_an_invented_cause_is_no_cause(looked: AnalysisRun, olga: Client) -> Non
 # Looking again, runs, groups
 
 
-def test_looking_again_starts_one_analysis(library: Library, olga: Client) -> None:
-    answer = olga.post("/insights/look/", {"library": library.pk})
+def test_looking_again_starts_one_analysis(library: Library, as_operator: Client) -> None:
+    answer = as_operator.post("/insights/look/", {"library": library.pk})
     assert answer.headers["Location"] == f"/insights/?library={library.pk}"
-    olga.post("/insights/look/", {"library": library.pk})
+    as_operator.post("/insights/look/", {"library": library.pk})
     assert Operation.objects.get(kind="analyze").args["library"] == library.pk
 
 
 @pytest.mark.parametrize("wanted", ["99", "x", "9" * 40])
-def test_looking_at_a_library_that_is_not_there_starts_nothing(wanted: str, olga: Client) -> None:
-    assert olga.post("/insights/look/", {"library": wanted}).status_code == 302
+def test_looking_at_a_library_that_is_not_there_starts_nothing(
+    wanted: str, as_operator: Client
+) -> None:
+    assert as_operator.post("/insights/look/", {"library": wanted}).status_code == 302
     assert not Operation.objects.exists()
 
 
-def test_the_runs_say_what_changed(looked: AnalysisRun, vera: Client) -> None:
-    page = text_of(vera, "/insights/runs/")
+def test_the_runs_say_what_changed(looked: AnalysisRun, as_viewer: Client) -> None:
+    page = text_of(as_viewer, "/insights/runs/")
     assert "<b>12</b> new, <b>3</b> gone" in page
     assert "Old or wasteful codecs" in page
 
 
-def test_a_group_shows_its_films(library: Library, olga: Client) -> None:
+def test_a_group_shows_its_films(library: Library, as_operator: Client) -> None:
     files = [make_file(library, "Twice", path=f"{n}.mkv") for n in range(2)]
     figures = {
         "files": 2, "bytes": 16 * GB, "best_bytes": 8 * GB, "title": "Twice",
@@ -466,10 +467,10 @@ def test_a_group_shows_its_films(library: Library, olga: Client) -> None:
     )  # fmt: skip
     for number, file in enumerate(files):
         group.members.create(file=file, is_best=number == 0)
-    page = text_of(olga, f"/insights/group/{group.pk}/")
+    page = text_of(as_operator, f"/insights/group/{group.pk}/")
     assert "0.mkv" in page
     assert "best version" in page
-    assert olga.get(f"/insights/group/{rec_of_nothing()}/").status_code == 404
+    assert as_operator.get(f"/insights/group/{rec_of_nothing()}/").status_code == 404
 
 
 @pytest.fixture
@@ -486,10 +487,10 @@ def batch(library: Library) -> Recommendation:
 
 
 def test_a_large_group_counts_all_its_films_and_shows_the_first(
-    batch: Recommendation, olga: Client, monkeypatch: pytest.MonkeyPatch
+    batch: Recommendation, as_operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "GROUP_FILES", 2)
-    page = text_of(olga, f"/insights/group/{batch.pk}/")
+    page = text_of(as_operator, f"/insights/group/{batch.pk}/")
     assert "Queue 3 films…" in page
     assert '<h2 id="h-files">3 films</h2>' in page
     assert page.count(".mkv</a>") == 2
@@ -497,13 +498,15 @@ def test_a_large_group_counts_all_its_films_and_shows_the_first(
 
 
 def test_more_films_than_can_be_queued_at_once_are_refused_not_cut(
-    batch: Recommendation, olga: Client, monkeypatch: pytest.MonkeyPatch
+    batch: Recommendation, as_operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "MAX_IDS", 3)
-    answer = olga.post("/insights/queue/", {"ids": [batch.pk]})
+    answer = as_operator.post("/insights/queue/", {"ids": [batch.pk]})
     assert answer.headers["Location"].count("ids=") == 3
     monkeypatch.setattr(views, "MAX_IDS", 2)
-    refused = olga.post("/insights/queue/", {"ids": [batch.pk]}, headers={"HX-Request": "true"})
+    refused = as_operator.post(
+        "/insights/queue/", {"ids": [batch.pk]}, headers={"HX-Request": "true"}
+    )
     assert refused.status_code == 409
     assert "These are 3 films, and 2 can be queued at once" in refused.headers["HX-Trigger"]
 
@@ -516,31 +519,39 @@ def rec_of_nothing() -> int:
 
 
 def test_the_film_page_says_what_is_worth_doing_and_what_was_put_off(
-    looked: AnalysisRun, olga: Client, vera: Client
+    looked: AnalysisRun, as_operator: Client, as_viewer: Client
 ) -> None:
     film = f"/library/{rec('Amber Road').file_id}/"
-    olga.post("/insights/dismiss/", {"ids": [rec("Amber Road", "overkill").pk], "reason": "Keep"})
-    page = text_of(olga, film)
+    as_operator.post(
+        "/insights/dismiss/", {"ids": [rec("Amber Road", "overkill").pk], "reason": "Keep"}
+    )
+    page = text_of(as_operator, film)
     assert "Worth doing" in page
     assert "Old or wasteful codecs" in page
     assert "Dismissed: Keep" in page
     assert "Recommended: old or wasteful codecs" in page
     assert "/insights/dismiss/ask/" in page
-    assert "/insights/dismiss/ask/" not in text_of(vera, film)
+    assert "/insights/dismiss/ask/" not in text_of(as_viewer, film)
 
 
-def test_a_film_without_recommendations_has_no_such_card(library: Library, olga: Client) -> None:
-    assert "Worth doing" not in text_of(olga, f"/library/{make_file(library, 'Fine').pk}/")
+def test_a_film_without_recommendations_has_no_such_card(
+    library: Library, as_operator: Client
+) -> None:
+    assert "Worth doing" not in text_of(as_operator, f"/library/{make_file(library, 'Fine').pk}/")
 
 
-def test_after_an_analysis_home_says_what_it_found(looked: AnalysisRun, olga: Client) -> None:
-    page = text_of(olga, "/")
+def test_after_an_analysis_home_says_what_it_found(
+    looked: AnalysisRun, as_operator: Client
+) -> None:
+    page = text_of(as_operator, "/")
     assert "Every film was looked at" in page
     assert "2 films: old or wasteful codecs" in page
     assert "Queue the first 2" in page
-    assert olga.get("/").context["home"].potential.total.expected == 7 * GB
+    assert as_operator.get("/").context["home"].potential.total.expected == 7 * GB
 
 
-def test_home_offers_nothing_when_everything_was_decided(looked: AnalysisRun, olga: Client) -> None:
-    olga.post("/insights/dismiss/", {"select": "all", "q": ""})
-    assert "You can save about" not in text_of(olga, "/")
+def test_home_offers_nothing_when_everything_was_decided(
+    looked: AnalysisRun, as_operator: Client
+) -> None:
+    as_operator.post("/insights/dismiss/", {"select": "all", "q": ""})
+    assert "You can save about" not in text_of(as_operator, "/")

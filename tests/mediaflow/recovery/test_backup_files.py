@@ -18,13 +18,10 @@ from mediaflow.recovery import backup
 from mediaflow.recovery.backup import KEYS_PREFIX, MANIFEST, SQLITE_MEMBER, BackupProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
     from pytest_django import Settings
-
-    from mediaflow.accounts.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -62,16 +59,14 @@ def archive(path: Path, members: dict[str, bytes], *, folder: str = "") -> Path:
     return path
 
 
-def test_the_button_makes_a_backup_that_can_be_read(
-    data_dir: Path, client_for: Callable[[User], Client], admin_user: User
-) -> None:
+def test_the_button_makes_a_backup_that_can_be_read(data_dir: Path, as_admin: Client) -> None:
     done = run_backup()
     assert done.status == "completed", done.message
     (name,) = stored(data_dir)
     assert done.result["name"] == name
     manifest = backup.read_manifest(data_dir / "backups" / name)
     assert (manifest.engine, manifest.has_keys) == ("sqlite", False)
-    page = client_for(admin_user).get("/settings/")
+    page = as_admin.get("/settings/")
     assert name in page.text
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from library.models import Availability, Library, MediaFile
-from library.scanning.identity import content_fingerprint, path_digest
+from library.scanning.identity import content_fingerprint
 from library.scanning.marker import write_marker
 from mediaflow.base.restore_flag import is_reconcile_pending
 from mediaflow.base.settings_store import get_setting
 from mediaflow.diagnostics.library_check import compare_library, library_checks
 from mediaflow.recovery.reconcile import reconcile
 from mediaflow.recovery.restore import mark_restored
+from tests.library.file_rows import make_library, path_columns
 from transcode.models import (
     Job,
     JobStatus,
@@ -36,9 +37,7 @@ def library(tmp_path: Path) -> Library:
     root = tmp_path / "films"
     root.mkdir()
     raw = os.fsencode(root)
-    row = Library.objects.create(
-        name="Films", root=str(root), root_raw=raw, root_digest=path_digest(raw)
-    )
+    row = make_library(root=str(root))
     write_marker(raw, row.marker_id)
     return row
 
@@ -50,9 +49,7 @@ def add_film(library: Library, name: str, content: bytes = b"film" * 500) -> Med
     found = os.lstat(path)
     return MediaFile.objects.create(
         library=library,
-        path=name,
-        path_raw=os.fsencode(name),
-        path_digest=path_digest(os.fsencode(name)),
+        **path_columns(os.fsencode(name)),
         size_bytes=found.st_size,
         mtime_ns=found.st_mtime_ns,
         content_fingerprint=content_fingerprint(path),

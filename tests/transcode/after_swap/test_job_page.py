@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from django.test import Client
 
-    from mediaflow.accounts.models import User
     from transcode.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +29,8 @@ def job() -> Job:
 
 
 @pytest.fixture
-def shown(client_for: Callable[[User], Client], operator: User, job: Job) -> Callable[[], str]:
-    client = client_for(operator)
-    return lambda: client.get(reverse("transcode:job_detail", args=[job.pk])).text
+def shown(as_operator: Client, job: Job) -> Callable[[], str]:
+    return lambda: as_operator.get(reverse("transcode:job_detail", args=[job.pk])).text
 
 
 def add_swap(job: Job, step: str, **values: object) -> PlexSwap:

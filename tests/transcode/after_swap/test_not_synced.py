@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from django.test import Client
 
-    from mediaflow.accounts.models import User
     from tests.transcode.after_swap.conftest import Cinema
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg]
@@ -185,8 +184,7 @@ def test_a_section_that_does_not_have_the_film_loses_nothing(
 @pytest.mark.parametrize("has_answer", [True, False])
 def test_what_could_not_be_looked_up_in_time_is_on_the_record_of_the_job(
     make_cinema: Callable[..., Cinema],
-    client_for: Callable[[User], Client],
-    operator: User,
+    as_operator: Client,
     monkeypatch: pytest.MonkeyPatch,
     has_answer: bool,
 ) -> None:
@@ -205,7 +203,7 @@ def test_what_could_not_be_looked_up_in_time_is_on_the_record_of_the_job(
     cinema.tell()
     [words] = cinema.swap().lost
     assert words.startswith("Perhaps its labels, collections and plays in Films: it is not synced")
-    page = client_for(operator).get(reverse("transcode:job_detail", args=[cinema.world.job.pk]))
+    page = as_operator.get(reverse("transcode:job_detail", args=[cinema.world.job.pk]))
     assert "Perhaps its labels, collections and plays in Films" in page.text
     assert cinema.item().rating_key == cinema.film.rating_key
     assert set(cinema.item().tags("Label")) == set(LABELS)

@@ -368,46 +368,41 @@ def test_no_server_means_no_entries() -> None:
 # ---------------------------------------------------------------------- the page
 
 
-@pytest.fixture
-def page(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
-
-
-def test_the_page_says_what_waits_why_and_what_may_be_done(page: Client) -> None:
+def test_the_page_says_what_waits_why_and_what_may_be_done(as_admin: Client) -> None:
     job = make_job(JobStatus.COMPLETED)
     values = {"server": 1, "name": "Attic Plex", "final": "/films/up.mkv", "replacement": 1}
     row = OutboxEntry.objects.create(kind="plex", payload=values, job=job, attempts=12)
     OutboxEntry.objects.update(given_up_at=timezone.now(), error="nas:32400 did not answer.")
-    shown = page.get(reverse("transcode:outbox")).text
+    shown = as_admin.get(reverse("transcode:outbox")).text
     for words in ("Attic Plex", "/films/up.mkv", "Given up", "did not answer", "Try again"):
         assert words in shown
     assert reverse("transcode:job_detail", args=[job.pk]) in shown
-    page.post(reverse("transcode:outbox_retry", args=[row.pk]))
+    as_admin.post(reverse("transcode:outbox_retry", args=[row.pk]))
     row.refresh_from_db()
     assert (row.given_up_at, row.attempts) == (None, 0)
-    page.post(reverse("transcode:outbox_drop", args=[row.pk]))
-    assert "Everybody knows" in page.get(reverse("transcode:outbox")).text
+    as_admin.post(reverse("transcode:outbox_drop", args=[row.pk]))
+    assert "Everybody knows" in as_admin.get(reverse("transcode:outbox")).text
 
 
-def test_all_that_were_given_up_are_tried_again_at_once(page: Client) -> None:
+def test_all_that_were_given_up_are_tried_again_at_once(as_admin: Client) -> None:
     for _ in range(3):
         entry()
     OutboxEntry.objects.update(given_up_at=timezone.now())
     entry()
-    assert "Try 3 again" in page.get(reverse("transcode:outbox")).text
-    assert 'title="Connections"' in page.get("/").text  # with the figure beside it
+    assert "Try 3 again" in as_admin.get(reverse("transcode:outbox")).text
+    assert 'title="Connections"' in as_admin.get("/").text  # with the figure beside it
     with CaptureQueriesContext(connection) as statements:
-        page.post(reverse("transcode:outbox_retry_all"))
+        as_admin.post(reverse("transcode:outbox_retry_all"))
     updates = [row for row in statements if 'UPDATE "transcode_outboxentry"' in row["sql"]]
     assert len(updates) == 1
-    assert "3 are tried again now." in page.get(reverse("transcode:outbox")).text
+    assert "3 are tried again now." in as_admin.get(reverse("transcode:outbox")).text
     assert outbox.given_up_count() == 0
     assert AuditEvent.objects.get(action="outbox.retry").subject == "3 entries"
 
 
-def test_a_name_is_never_taken_for_markup(page: Client) -> None:
+def test_a_name_is_never_taken_for_markup(as_admin: Client) -> None:
     entry(name="<img src=x onerror=alert(1)>", final="<b>x</b>")
-    shown = page.get(reverse("transcode:outbox")).text
+    shown = as_admin.get(reverse("transcode:outbox")).text
     assert "<img src=x" not in shown
     assert "<b>x</b>" not in shown
 

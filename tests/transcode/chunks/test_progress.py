@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.clock import Clock
 from tests.transcode.chunks.fakes import OK
 from tests.transcode.encode.films import film, index_of, plan_for
 from transcode.chunks.encoding import ChunkTask
@@ -18,13 +19,6 @@ from transcode.presets.spec import PresetSpec
 
 TASKS = [ChunkTask(n, PlannedChunk(100 * n, 100 * (n + 1), 100), str(n)) for n in range(4)]
 PLAN = replace(plan_for(film(), PresetSpec()), duration_s=16.0)  # 25 pictures a second
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def record(size_bytes: int) -> ChunkRecord:
@@ -39,7 +33,7 @@ def test_what_runs_and_what_is_done_counts_together() -> None:
     progress.started(TASKS[1])
     progress.moved(TASKS[0], FfmpegProgress(frame=90, total_size=900))
     progress.moved(TASKS[1], FfmpegProgress(frame=30, total_size=None))
-    clock.now = 4.0
+    clock.now += 4.0
     shown = progress.shown()
     assert (shown.pct, shown.fps, shown.bytes_so_far) == (30.0, 30.0, 900)
     assert shown.eta_s == pytest.approx(280 / 30)
@@ -55,7 +49,7 @@ def test_chunks_of_an_earlier_attempt_say_nothing_about_the_speed() -> None:
     clock = Clock()
     progress = ChunkProgress(PLAN, TASKS, clock)
     progress.finished(TASKS[0], record(1000), is_resumed=True)
-    clock.now = 10.0
+    clock.now += 10.0
     assert (progress.shown().pct, progress.shown().fps) == (25.0, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from library.file_records import read_facts
 from library.models import Library, MediaFile
 from library.probing.probe import probe_file
+from tests.library.file_rows import path_columns
 from tests.media import make_clip, suffix_of
 from transcode.models import Job, JobStatus
 from transcode.planning.packet_index import PacketIndex, read_packet_index
@@ -83,25 +83,13 @@ class Result:
 def make_world(tmp_path: Path, source: Path, spec: PresetSpec = X265, **library: Any) -> World:
     """Rows for a film that lies below `tmp_path/films`."""
     root = os.fsencode(tmp_path / "films")
-    row = Library.objects.create(
-        name="Films",
-        root=os.fsdecode(root),
-        root_raw=root,
-        root_digest=hashlib.sha256(root).hexdigest(),
-        **library,
-    )
+    row = Library.objects.create(name="Films", **path_columns(root, "root"), **library)
     relative = os.path.relpath(os.fsencode(source), root)
     values: dict[str, Any] = {}
     if source.exists():
         facts = read_facts(os.fsencode(source))
         values = {"size_bytes": facts.size_bytes, "mtime_ns": facts.mtime_ns}
-    file = MediaFile.objects.create(
-        library=row,
-        path_raw=relative,
-        path_digest=hashlib.sha256(relative).hexdigest(),
-        path=relative.decode("utf-8", "backslashreplace"),
-        **values,
-    )
+    file = MediaFile.objects.create(library=row, **path_columns(relative), **values)
     job = Job.objects.create(
         file=file,
         file_path="film",

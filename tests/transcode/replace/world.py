@@ -18,6 +18,7 @@ from library.models import FileState, Library, MediaFile
 from library.probing.probe import probe_file
 from library.scanning.marker import write_marker
 from mediaflow.base.fs import fs
+from tests.library.file_rows import path_columns
 from tests.media import make_clip
 from transcode.models import (
     Job,
@@ -38,7 +39,7 @@ from transcode.running.context import RunContext
 from transcode.running.runner import settle_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from library.media_info import MediaInfo
     from mediaflow.base.fs import Watcher
@@ -191,21 +192,24 @@ class World:
             return recover_job(self.context(token, snapshot), row) == "finished"
 
     def restart(self) -> str:
-        """What the reaper and the next runners do about a runner that died."""
-        job = Job.objects.get(pk=self.job.pk)
-        if job.status == JobStatus.RUNNING:
-            job_queue.take_over(job.pk, job.lease_token)
-        for _ in range(3):
-            job.refresh_from_db()
-            if job.status == JobStatus.RETRY_WAIT:
-                job_queue.release(job.pk)
-            elif job.status != JobStatus.QUEUED:
-                break
-            self.run()
+        restart_job(Job.objects.get(pk=self.job.pk), self.run)
         return self.status()
 
     def status(self) -> str:
         return Job.objects.get(pk=self.job.pk).status
+
+
+def restart_job(job: Job, run: Callable[[], object]) -> None:
+    """What the reaper and the next runners do about a runner that died; `run`: one attempt."""
+    if job.status == JobStatus.RUNNING:
+        job_queue.take_over(job.pk, job.lease_token)
+    for _ in range(3):
+        job.refresh_from_db()
+        if job.status == JobStatus.RETRY_WAIT:
+            job_queue.release(job.pk)
+        elif job.status != JobStatus.QUEUED:
+            break
+        run()
 
 
 def make_plan(extension: str) -> Plan:
@@ -308,11 +312,7 @@ def name_of(path: bytes) -> bytes:
 def make_library_at(root: Path, **values: Any) -> Library:
     raw = os.fsencode(root)
     library = Library.objects.create(
-        name=f"Films {uuid4().hex[:8]}",
-        root=str(root),
-        root_raw=raw,
-        root_digest=digest(raw),
-        **values,
+        name=f"Films {uuid4().hex[:8]}", **path_columns(raw, "root"), **values
     )
     write_marker(raw, library.marker_id)
     return library
@@ -321,9 +321,7 @@ def make_library_at(root: Path, **values: Any) -> Library:
 def make_file_row(library: Library, name: bytes, content: bytes) -> MediaFile:
     return MediaFile.objects.create(
         library=library,
-        path_raw=name,
-        path_digest=digest(name),
-        path=name.decode("utf-8", "backslashreplace"),
+        **path_columns(name),
         size_bytes=len(content),
         state=FileState.NEW,
     )

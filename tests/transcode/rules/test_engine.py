@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from library.models import Library, MediaFile, Tag
 from mediaflow.base.models import AuditEvent
-from tests.transcode.makers import make_file, make_job, make_library, make_preset
+from tests.transcode.makers import UNFIT_FILMS, make_file, make_job, make_library, make_preset
 from tests.transcode.rules.makers import NOON, later, make_rule, queued_at, set_added, verdicts
 from transcode.models import Job, Rule, RuleDecision, RuleRun
 from transcode.queue.enqueue import REASONS, insert_jobs
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def library() -> Library:
-    return make_library()
 
 
 def test_a_rule_queues_its_matches_oldest_first_and_says_so_on_the_jobs(library: Library) -> None:
@@ -100,15 +95,7 @@ def _ran(file: MediaFile, rule: Rule, status: str, **values: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"kind": "disc"}, "disc"),
-        ({"kind": "sample"}, "sample"),
-        ({"availability": "missing"}, "missing"),
-        ({"availability": "unreachable"}, "unreachable"),
-        ({"availability": "unreadable"}, "unreadable"),
-        ({"availability": "growing"}, "growing"),
-        ({"state": "ignored"}, "ignored"),
-        ({"state": "archived"}, "archived"),
-        ({"mediaflow_tag": "d6f4;small"}, "already_done"),
+        *UNFIT_FILMS,
         ({"mediaflow_tag": "d6f4;other"}, "rule_wrote"),
         ({"added_at": NOON - timedelta(days=2)}, "rule_before"),
         ({"added_at": NOON - timedelta(minutes=3)}, "rule_settling"),

@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def library() -> Library:
-    return make_library()
-
-
 def test_what_is_due_runs_once_a_minute(library: Library) -> None:
     make_rule("On")
     make_rule("Off", is_enabled=False)

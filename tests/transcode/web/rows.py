@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import uuid
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from library.models import Library, MediaFile
+from tests.library.file_rows import path_columns
 from transcode.models import (
     Job,
     JobAttempt,
@@ -44,14 +44,8 @@ def balanced() -> Preset:
 
 
 def make_library(name: str = "Films") -> Library:
-    root = f"/films/{name}"
     found, _made = Library.objects.get_or_create(
-        name=name,
-        defaults={
-            "root": root,
-            "root_raw": root.encode(),
-            "root_digest": hashlib.sha256(root.encode()).hexdigest(),
-        },
+        name=name, defaults=path_columns(f"/films/{name}".encode(), "root")
     )
     return found
 
@@ -59,11 +53,8 @@ def make_library(name: str = "Films") -> Library:
 def make_file(title: str = "", **values: Any) -> MediaFile:
     """A plausible film; nothing is on disk."""
     number = next(_numbers)
-    path = f"Film {number}/film {number}.mkv"
     defaults: dict[str, Any] = {
-        "path": path,
-        "path_raw": path.encode(),
-        "path_digest": hashlib.sha256(path.encode()).hexdigest(),
+        **path_columns(b"Film %d/film %d.mkv" % (number, number)),
         "title": title or f"Film {number}",
         "search_text": (title or f"film {number}").lower(),
         "sort_key": f"film {number:06d}",

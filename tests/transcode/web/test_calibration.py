@@ -16,21 +16,19 @@ from transcode.prediction.calibration import read_calibration
 from transcode.prediction.estimate_operation import estimates_of, lock_key, start_estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
 
     from library.models import MediaFile
-    from mediaflow.accounts.models import User
 
 URL = "/history/calibration/"
 
 
-def test_without_a_finished_job_it_says_what_to_do(page: Client) -> None:
+def test_without_a_finished_job_it_says_what_to_do(as_operator: Client) -> None:
     past(actual_bytes=None, ended_at=None, error_pct=None, is_in_range=None)
-    text = page.get(URL).content.decode()
+    text = as_operator.get(URL).content.decode()
     assert "Nothing to compare yet" in text
     assert "Where a prediction comes from" in text
     assert '<svg class="plot' not in text
@@ -57,11 +55,11 @@ def test_the_worst_come_first_whether_too_large_or_too_small(db: None) -> None:
     assert worst == [small.job_id, large.job_id, mild.job_id]
 
 
-def test_each_job_is_a_dot_with_its_range_and_a_name(page: Client) -> None:
+def test_each_job_is_a_dot_with_its_range_and_a_name(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.COMPLETED, file_path="/films/<i>Ray.mkv")
     past(1.2, job=job)
     past(0.9)
-    response = page.get(URL)
+    response = as_operator.get(URL)
     text = response.content.decode()
     assert text.count("<title>") == 2 + text.count("<title>Calibration")
     assert "predicted 25 %, came out at 30 % of the original, in its range" in text
@@ -90,8 +88,8 @@ def test_ranges_that_do_not_hold_are_said(db: None) -> None:
     assert "too narrow" in make_page().verdict
 
 
-def test_the_history_leads_there(page: Client) -> None:
-    assert URL in page.get(reverse("transcode:history")).content.decode()
+def test_the_history_leads_there(as_operator: Client) -> None:
+    assert URL in as_operator.get(reverse("transcode:history")).content.decode()
 
 
 # On a film's page
@@ -139,8 +137,10 @@ def sampled(file: MediaFile, **values: Any) -> Operation:
     return Operation.objects.create(**(defaults | values))
 
 
-def test_every_preset_says_what_it_would_make_of_the_film(page: Client, file: MediaFile) -> None:
-    text = film_page(page, file)
+def test_every_preset_says_what_it_would_make_of_the_film(
+    as_operator: Client, file: MediaFile
+) -> None:
+    text = film_page(as_operator, file)
     assert 'id="estimate"' in text
     for name in ("Balanced", "Storage saver", "Remux"):
         assert name in text
@@ -149,10 +149,10 @@ def test_every_preset_says_what_it_would_make_of_the_film(page: Client, file: Me
 
 
 def test_samples_of_this_very_film_take_the_place_of_the_rule(
-    page: Client, file: MediaFile
+    as_operator: Client, file: MediaFile
 ) -> None:
     sampled(file)
-    text = film_page(page, file)
+    text = film_page(as_operator, file)
     assert "Sampled: 12 samples of it." in text
     assert "95.3" in text
 
@@ -168,44 +168,43 @@ def test_samples_of_another_version_are_forgotten(file: MediaFile, changed: str)
     assert estimates_of(file, [rows.balanced()]).kept == {}
 
 
-def test_a_refusal_and_a_failure_are_said(page: Client, file: MediaFile) -> None:
+def test_a_refusal_and_a_failure_are_said(as_operator: Client, file: MediaFile) -> None:
     sampled(file, result={"refusal": "It is a 3D film."})
-    assert "It is a 3D film." in film_page(page, file)
+    assert "It is a 3D film." in film_page(as_operator, file)
     sampled(file, status=OperationStatus.FAILED, result={}, message="A sample broke.")
-    assert "A sample broke." in film_page(page, file)
+    assert "A sample broke." in film_page(as_operator, file)
 
 
-def test_the_button_starts_one_operation_for_film_and_preset(page: Client, file: MediaFile) -> None:
+def test_the_button_starts_one_operation_for_film_and_preset(
+    as_operator: Client, file: MediaFile
+) -> None:
     for _ in range(2):
         url = reverse("transcode:estimate_film", args=[file.pk])
-        response = page.post(url, {"preset": "balanced"})
+        response = as_operator.post(url, {"preset": "balanced"})
         assert response.status_code == 302
         assert response.headers["Location"].startswith(
             reverse("library:file_detail", args=[file.pk])
         )
     row = Operation.objects.get(kind="estimate")
     assert row.args["file_id"] == file.pk
-    assert "Estimate Blade Rider with Balanced" in film_page(page, file)
+    assert "Estimate Blade Rider with Balanced" in film_page(as_operator, file)
 
 
-def test_an_unknown_preset_or_film_starts_nothing(page: Client, file: MediaFile) -> None:
+def test_an_unknown_preset_or_film_starts_nothing(as_operator: Client, file: MediaFile) -> None:
     url = reverse("transcode:estimate_film", args=[file.pk])
-    assert page.post(url, {"preset": "no-such"}).status_code == 404
+    assert as_operator.post(url, {"preset": "no-such"}).status_code == 404
     other = reverse("transcode:estimate_film", args=[file.pk + 999])
-    assert page.post(other, {"preset": "balanced"}).status_code == 404
-    assert page.get(url).status_code == 405
+    assert as_operator.post(other, {"preset": "balanced"}).status_code == 404
+    assert as_operator.get(url).status_code == 405
     assert not Operation.objects.exists()
 
 
-def test_a_viewer_sees_estimates_and_may_start_none(
-    client_for: Callable[[User], Client], viewer: User, file: MediaFile
-) -> None:
-    viewing = client_for(viewer)
-    text = film_page(viewing, file)
+def test_a_viewer_sees_estimates_and_may_start_none(as_viewer: Client, file: MediaFile) -> None:
+    text = film_page(as_viewer, file)
     assert 'id="estimate"' in text
     assert "by samples" not in text
     url = reverse("transcode:estimate_film", args=[file.pk])
-    assert viewing.post(url, {"preset": "balanced"}).status_code == 403
+    assert as_viewer.post(url, {"preset": "balanced"}).status_code == 403
 
 
 def test_an_estimate_that_runs_is_not_started_twice(file: MediaFile) -> None:
@@ -213,19 +212,19 @@ def test_an_estimate_that_runs_is_not_started_twice(file: MediaFile) -> None:
     assert start_estimate(file, rows.balanced()).pk == first.pk
 
 
-def test_after_the_job_the_prediction_stands_beside_the_result(page: Client) -> None:
+def test_after_the_job_the_prediction_stands_beside_the_result(as_operator: Client) -> None:
     done = rows.make_file("Done", mediaflow_tag="x;balanced", state="completed")
     job = rows.make_job(JobStatus.COMPLETED, file=done)
     past(1.25, job=job, predicted_vmaf=95.1, actual_vmaf=94.9)
-    text = film_page(page, done)
+    text = film_page(as_operator, done)
     assert "Predicted and actual" in text
     assert "+25.0" in text
     assert "inside the range" in text
 
 
-def test_an_undone_job_is_no_outcome(page: Client) -> None:
+def test_an_undone_job_is_no_outcome(as_operator: Client) -> None:
     done = rows.make_file("Done", mediaflow_tag="x;balanced")
     job = rows.make_job(JobStatus.COMPLETED, file=done)
     past(job=job)
     type(job).objects.filter(pk=job.pk).update(undone_at=job.finished_at)
-    assert "Predicted and actual" not in film_page(page, done)
+    assert "Predicted and actual" not in film_page(as_operator, done)

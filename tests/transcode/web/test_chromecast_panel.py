@@ -27,18 +27,18 @@ def shown(page: Client, info: MediaInfo) -> str:
     return page.get(reverse("library:file_detail", args=[file.pk])).content.decode()
 
 
-def test_the_film_page_says_why_a_film_must_be_converted(page: Client) -> None:
-    html = shown(page, film(video(codec="hevc")))
+def test_the_film_page_says_why_a_film_must_be_converted(as_operator: Client) -> None:
+    html = shown(as_operator, film(video(codec="hevc")))
     assert "needs converting" in html
     assert "HEVC video does not play." in html
 
 
-def test_the_film_page_says_that_a_film_plays(page: Client) -> None:
-    html = shown(page, film(video(profile="High", level=41), container="mp4"))
+def test_the_film_page_says_that_a_film_plays(as_operator: Client) -> None:
+    html = shown(as_operator, film(video(profile="High", level=41), container="mp4"))
     assert "Chromecast generations 2 and 3 play it as it is." in html
 
 
-def test_a_film_that_was_not_read_has_no_such_card(page: Client) -> None:
+def test_a_film_that_was_not_read_has_no_such_card(as_operator: Client) -> None:
     file = rows.make_file()
-    html = page.get(reverse("library:file_detail", args=[file.pk])).content.decode()
+    html = as_operator.get(reverse("library:file_detail", args=[file.pk])).content.decode()
     assert "h-chromecast" not in html

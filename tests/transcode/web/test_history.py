@@ -20,12 +20,8 @@ from transcode.models import Job, JobStatus, Rule, TrashState
 from transcode.pages.history import HistoryForm, jobs_matching, read_page, read_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
-
-    from mediaflow.accounts.models import User
 
 HTMX = {"HX-Request": "true"}
 
@@ -74,10 +70,10 @@ def test_text_finds_a_film_by_path_or_by_folded_name(db: None) -> None:
     [{"state": "queued"}, {"preset": "none"}, {"period": "x"}, {"since": "soon"}, {"undone": "1"}],
 )
 def test_a_filter_that_cannot_be_is_a_form_error_and_hides_nothing(
-    page: Client, values: dict[str, str]
+    as_operator: Client, values: dict[str, str]
 ) -> None:
     job = rows.make_job(JobStatus.COMPLETED)
-    response = page.get(reverse("transcode:history"), values)
+    response = as_operator.get(reverse("transcode:history"), values)
     assert response.status_code == 200
     assert b"banner-bad" in response.content
     assert f"job-{job.pk}".encode() in response.content
@@ -119,29 +115,29 @@ def test_pages_join_without_gap_or_repeat_even_within_one_instant(db: None) -> N
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1.x", "-1.20260101T000000.000000", "9" * 40])
-def test_a_cursor_nobody_wrote_is_the_first_page(page: Client, cursor: str) -> None:
+def test_a_cursor_nobody_wrote_is_the_first_page(as_operator: Client, cursor: str) -> None:
     job = rows.make_job(JobStatus.COMPLETED)
-    response = page.get(reverse("transcode:history"), {"after": cursor})
+    response = as_operator.get(reverse("transcode:history"), {"after": cursor})
     assert f"job-{job.pk}".encode() in response.content
 
 
-def test_filtering_by_htmx_brings_only_the_list(page: Client) -> None:
+def test_filtering_by_htmx_brings_only_the_list(as_operator: Client) -> None:
     rows.make_job(JobStatus.COMPLETED)
-    response = page.get(reverse("transcode:history"), headers=HTMX)
+    response = as_operator.get(reverse("transcode:history"), headers=HTMX)
     assert b"<html" not in response.content
     assert b'id="history-list"' in response.content
 
 
 def test_the_page_asks_as_often_for_many_jobs_as_for_few(
-    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    as_operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     rows.make_replaced()
     with django_assert_max_num_queries(40) as few:
-        page.get(reverse("transcode:history"))
+        as_operator.get(reverse("transcode:history"))
     for _ in range(15):
         rows.make_replaced()
     with django_assert_max_num_queries(len(few)):
-        page.get(reverse("transcode:history"))
+        as_operator.get(reverse("transcode:history"))
 
 
 def read_csv(client: Client, **values: str) -> list[dict[str, str]]:
@@ -151,10 +147,10 @@ def read_csv(client: Client, **values: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_the_csv_holds_what_the_filter_shows_with_predicted_and_actual(page: Client) -> None:
+def test_the_csv_holds_what_the_filter_shows_with_predicted_and_actual(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.COMPLETED, predicted_bytes=5 * rows.GB, prediction_basis="rule")
     rows.make_job(JobStatus.FAILED)
-    (line,) = read_csv(page, state="completed")
+    (line,) = read_csv(as_operator, state="completed")
     assert line["id"] == str(job.pk)
     assert line["saved_bytes"] == str(6 * rows.GB)
     assert line["predicted_bytes"] == str(5 * rows.GB)
@@ -163,77 +159,75 @@ def test_the_csv_holds_what_the_filter_shows_with_predicted_and_actual(page: Cli
 
 
 @pytest.mark.parametrize("path", ["=1+1", "+1", "-1", "@x", "\tx"])
-def test_a_name_is_never_a_formula_in_a_spreadsheet(page: Client, path: str) -> None:
+def test_a_name_is_never_a_formula_in_a_spreadsheet(as_operator: Client, path: str) -> None:
     rows.make_job(JobStatus.COMPLETED, file_path=path)
-    (line,) = read_csv(page)
+    (line,) = read_csv(as_operator)
     assert line["file"] == f"'{path}"
 
 
-def test_undo_of_the_filter_counts_first_and_takes_exactly_that(page: Client) -> None:
+def test_undo_of_the_filter_counts_first_and_takes_exactly_that(as_operator: Client) -> None:
     mine = [rows.make_replaced(library_name="Shows") for _ in range(2)]
     rows.make_replaced()
     rows.make_replaced(library_name="Shows", trash=TrashState.PURGED)
-    ask = page.get(reverse("transcode:undo_filtered_ask"), {"library": "Shows"}).content.decode()
+    ask = as_operator.get(
+        reverse("transcode:undo_filtered_ask"), {"library": "Shows"}
+    ).content.decode()
     assert "Put 2 originals back?" in ask
     assert "20.0\N{NO-BREAK SPACE}GB" in ask
     assert not Operation.objects.exists()
     values = {"library": "Shows", "expected": "2"}
-    response = page.post(reverse("transcode:undo_filtered"), values)
+    response = as_operator.post(reverse("transcode:undo_filtered"), values)
     operation = Operation.objects.get(kind="undo")
     assert operation.args["job_ids"] == [job.pk for job in mine]
     assert response.headers["Location"].endswith(f"library=Shows&operation={operation.pk}")
 
 
-def test_undo_of_a_list_that_changed_since_the_question_does_nothing(page: Client) -> None:
+def test_undo_of_a_list_that_changed_since_the_question_does_nothing(as_operator: Client) -> None:
     rows.make_replaced()
     rows.make_replaced()
-    response = page.post(reverse("transcode:undo_filtered"), {"expected": "1"})
+    response = as_operator.post(reverse("transcode:undo_filtered"), {"expected": "1"})
     assert not Operation.objects.exists()
     said = " ".join(str(m) for m in get_messages(response.wsgi_request))
     assert "has changed" in said
 
 
-def test_undo_when_nothing_is_kept_is_a_sentence(page: Client) -> None:
+def test_undo_when_nothing_is_kept_is_a_sentence(as_operator: Client) -> None:
     rows.make_replaced(trash=TrashState.PURGED)
-    response = page.get(reverse("transcode:undo_filtered_ask"), headers=HTMX)
+    response = as_operator.get(reverse("transcode:undo_filtered_ask"), headers=HTMX)
     assert response.status_code == 409
     text = response.headers["HX-Trigger"]
     assert "None of these films can be put back" in text
     assert "The settings say for how many days originals are kept." in text
 
 
-def test_a_viewer_undoes_nothing(client_for: Callable[[User], Client], viewer: User) -> None:
+def test_a_viewer_undoes_nothing(as_viewer: Client) -> None:
     rows.make_replaced()
-    client = client_for(viewer)
-    assert client.get(reverse("transcode:undo_filtered_ask")).status_code == 403
-    assert client.post(reverse("transcode:undo_filtered"), {"expected": "1"}).status_code == 403
-    assert b"undo/ask" not in client.get(reverse("transcode:history")).content
+    assert as_viewer.get(reverse("transcode:undo_filtered_ask")).status_code == 403
+    assert as_viewer.post(reverse("transcode:undo_filtered"), {"expected": "1"}).status_code == 403
+    assert b"undo/ask" not in as_viewer.get(reverse("transcode:history")).content
 
 
-def test_only_an_admin_purges_and_is_asked_first(
-    client_for: Callable[[User], Client], admin_user: User, operator: User
-) -> None:
+def test_only_an_admin_purges_and_is_asked_first(as_admin: Client, as_operator: Client) -> None:
     rows.make_replaced()
     ask = reverse("transcode:trash_purge_ask")
-    assert client_for(operator).get(ask).status_code == 403
-    admin = client_for(admin_user)
-    assert b"Delete 1 original for good?" in admin.get(ask).content
+    assert as_operator.get(ask).status_code == 403
+    assert b"Delete 1 original for good?" in as_admin.get(ask).content
     assert not Operation.objects.exists()
-    admin.post(reverse("transcode:trash_purge"))
+    as_admin.post(reverse("transcode:trash_purge"))
     assert Operation.objects.filter(kind="purge_trash").exists()
 
 
-def test_an_empty_trash_is_not_purged(
-    client_for: Callable[[User], Client], admin_user: User
-) -> None:
-    response = client_for(admin_user).post(reverse("transcode:trash_purge"), headers=HTMX)
+def test_an_empty_trash_is_not_purged(as_admin: Client) -> None:
+    response = as_admin.post(reverse("transcode:trash_purge"), headers=HTMX)
     assert response.status_code == 409
     assert not Operation.objects.exists()
 
 
-def test_the_trash_says_when_the_first_original_goes_and_how_long_they_stay(page: Client) -> None:
+def test_the_trash_says_when_the_first_original_goes_and_how_long_they_stay(
+    as_operator: Client,
+) -> None:
     rows.make_replaced()
-    text = page.get(reverse("transcode:history")).content.decode()
+    text = as_operator.get(reverse("transcode:history")).content.decode()
     assert "10.0\u00a0GB will be freed" in text
     assert re.search(r"Originals stay 14\sdays", text)
 
@@ -256,16 +250,18 @@ def make_caused_jobs() -> dict[str, int]:
     }
 
 
-def test_a_row_names_the_rule_or_recommendation_and_leads_to_it(page: Client) -> None:
+def test_a_row_names_the_rule_or_recommendation_and_leads_to_it(as_operator: Client) -> None:
     found = make_caused_jobs()
-    text = page.get(reverse("transcode:history")).content.decode()
+    text = as_operator.get(reverse("transcode:history")).content.decode()
     assert f'href="/rules/{found["rule_id"]}/">rule: Old ones</a>' in text
     assert ">recommendation: Old or wasteful codecs</a>" in text
-    job_page = page.get(reverse("transcode:job_detail", args=[found["rule"]])).content.decode()
+    job_page = as_operator.get(
+        reverse("transcode:job_detail", args=[found["rule"]])
+    ).content.decode()
     assert f'href="/rules/{found["rule_id"]}/">rule: Old ones</a>' in job_page
 
 
-def test_the_history_is_filtered_by_what_caused_a_job(page: Client) -> None:
+def test_the_history_is_filtered_by_what_caused_a_job(as_operator: Client) -> None:
     found = make_caused_jobs()
     wanted = {
         "rule": "rule",
@@ -275,30 +271,32 @@ def test_the_history_is_filtered_by_what_caused_a_job(page: Client) -> None:
         "person": "person",
     }
     for cause, name in wanted.items():
-        assert [line["id"] for line in read_csv(page, cause=cause)] == [str(found[name])], cause
-    assert read_csv(page, cause="recommendation:storage") == []
-    assert len(read_csv(page)) == 3
+        assert [line["id"] for line in read_csv(as_operator, cause=cause)] == [str(found[name])], (
+            cause
+        )
+    assert read_csv(as_operator, cause="recommendation:storage") == []
+    assert len(read_csv(as_operator)) == 3
 
 
-def test_the_csv_names_rule_and_recommendation_apart(page: Client) -> None:
+def test_the_csv_names_rule_and_recommendation_apart(as_operator: Client) -> None:
     make_caused_jobs()
-    (line,) = read_csv(page, cause="recommendation")
+    (line,) = read_csv(as_operator, cause="recommendation")
     assert (line["recommendation"], line["rule"]) == ("codec", "")
-    (line,) = read_csv(page, cause="rule")
+    (line,) = read_csv(as_operator, cause="rule")
     assert (line["recommendation"], line["rule"]) == ("", "Old ones")
 
 
-def test_a_rule_that_is_gone_is_still_named(page: Client) -> None:
+def test_a_rule_that_is_gone_is_still_named(as_operator: Client) -> None:
     found = make_caused_jobs()
     Rule.objects.filter(pk=found["rule_id"]).delete()
-    text = page.get(reverse("transcode:history")).content.decode()
+    text = as_operator.get(reverse("transcode:history")).content.decode()
     assert "rule: Old ones" in text
     assert f"/rules/{found['rule_id']}/" not in text
-    assert [line["id"] for line in read_csv(page, cause="rule")] == [str(found["rule"])]
+    assert [line["id"] for line in read_csv(as_operator, cause="rule")] == [str(found["rule"])]
 
 
-def test_the_film_page_names_the_cause_of_its_jobs(page: Client) -> None:
+def test_the_film_page_names_the_cause_of_its_jobs(as_operator: Client) -> None:
     found = make_caused_jobs()
     job = Job.objects.get(pk=found["rule"])
-    text = page.get(reverse("library:file_detail", args=[job.file_id])).content.decode()
+    text = as_operator.get(reverse("library:file_detail", args=[job.file_id])).content.decode()
     assert "rule: Old ones" in text

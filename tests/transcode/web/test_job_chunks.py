@@ -69,11 +69,11 @@ def test_many_chunks_share_cells_and_trouble_stays_visible() -> None:
     assert sum(cell["weight"] for cell in found.cells) == 50_000
 
 
-def test_the_page_and_its_live_part_show_the_map(page: Client) -> None:
+def test_the_page_and_its_live_part_show_the_map(as_operator: Client) -> None:
     job = running_job(2)
     add_chunks(job, "done", "run")
     for name in ("job_detail", "job_live"):
-        answer = page.get(reverse(f"transcode:{name}", args=[job.pk]) + "?status=running")
+        answer = as_operator.get(reverse(f"transcode:{name}", args=[job.pk]) + "?status=running")
         text = answer.content.decode()
         assert "1 of 2 chunks done, 1 being encoded" in text
         assert "Chunk 2: being encoded" in text

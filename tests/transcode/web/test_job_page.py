@@ -17,12 +17,8 @@ from transcode.planning.model import Action, Plan, PlannedStream, StreamKind
 from transcode.running.attempt_log import attempt_log_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
-
-    from mediaflow.accounts.models import User
 
 HTMX = {"HX-Request": "true"}
 
@@ -62,9 +58,9 @@ def page_of(client: Client, job: Job, query: str = "") -> str:
     return response.content.decode()
 
 
-def test_the_plan_says_what_becomes_of_each_stream_and_what_is_lost(page: Client) -> None:
+def test_the_plan_says_what_becomes_of_each_stream_and_what_is_lost(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.RUNNING, plan=plan_json(), command="ffmpeg -i file:x out.mkv")
-    text = page_of(page, job)
+    text = page_of(as_operator, job)
     for shown in (
         "Re-encoded",
         "to HEVC",
@@ -81,11 +77,13 @@ def test_the_plan_says_what_becomes_of_each_stream_and_what_is_lost(page: Client
 
 
 @pytest.mark.parametrize("plan", [{"container": "mkv"}, [1], "x", {"streams": 3}])
-def test_a_plan_of_another_version_does_not_break_the_page(page: Client, plan: object) -> None:
-    page_of(page, rows.make_job(JobStatus.RUNNING, plan=plan))
+def test_a_plan_of_another_version_does_not_break_the_page(
+    as_operator: Client, plan: object
+) -> None:
+    page_of(as_operator, rows.make_job(JobStatus.RUNNING, plan=plan))
 
 
-def test_the_proof_shows_every_rung_with_measured_and_limit(page: Client) -> None:
+def test_the_proof_shows_every_rung_with_measured_and_limit(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.FAILED)
     rungs = [
         {
@@ -122,7 +120,7 @@ def test_the_proof_shows_every_rung_with_measured_and_limit(page: Client) -> Non
         },
     ]
     rows.add_proof(job, is_passed=False, rungs=rungs)
-    text = page_of(page, job)
+    text = page_of(as_operator, job)
     for shown in (
         "Duration",
         "0.01 s",
@@ -137,7 +135,7 @@ def test_the_proof_shows_every_rung_with_measured_and_limit(page: Client) -> Non
     assert 'class="is-bad"' in text
 
 
-def test_before_and_after_stand_side_by_side(page: Client) -> None:
+def test_before_and_after_stand_side_by_side(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.COMPLETED)
     proof = rows.add_proof(job)
     sound = AudioStream(1, "ac3", channels=6, language="eng")
@@ -155,16 +153,18 @@ def test_before_and_after_stand_side_by_side(page: Client) -> None:
     )
     proof.streams_before, proof.streams_after = before.to_json(), after.to_json()
     proof.save()
-    text = page_of(page, job)
+    text = page_of(as_operator, job)
     assert "MPEG-4" in text
     assert "<b>HEVC" in text  # what changed is bold
     assert "AC-3 5.1, eng" in text
     assert "<b>AC-3" not in text
 
 
-def test_a_failure_says_what_which_file_what_was_not_changed_and_what_next(page: Client) -> None:
+def test_a_failure_says_what_which_file_what_was_not_changed_and_what_next(
+    as_operator: Client,
+) -> None:
     job = rows.make_job(JobStatus.FAILED, reason="575 of 600 frames came out.")
-    text = page_of(page, job)
+    text = page_of(as_operator, job)
     assert f"Failed: {job.file_path}" in text
     assert "575 of 600 frames came out." in text
     assert "The film itself was not changed." in text
@@ -172,48 +172,46 @@ def test_a_failure_says_what_which_file_what_was_not_changed_and_what_next(page:
     assert reverse("transcode:job_retry", args=[job.pk]) in text
 
 
-def test_an_original_in_the_trash_will_be_freed_and_can_be_put_back(page: Client) -> None:
+def test_an_original_in_the_trash_will_be_freed_and_can_be_put_back(as_operator: Client) -> None:
     job = rows.make_replaced()
-    text = page_of(page, job)
+    text = page_of(as_operator, job)
     assert "will be freed" in text
     assert "freed." not in text
     assert reverse("transcode:job_undo_ask", args=[job.pk]) in text
 
 
-def test_a_purged_original_is_freed_and_cannot_be_put_back(page: Client) -> None:
+def test_a_purged_original_is_freed_and_cannot_be_put_back(as_operator: Client) -> None:
     job = rows.make_replaced(trash=TrashState.PURGED)
-    text = page_of(page, job)
+    text = page_of(as_operator, job)
     assert "freed." in text
     assert "will be freed" not in text
     undo = reverse("transcode:job_undo", args=[job.pk])
     assert undo not in text
-    assert page.post(undo, headers=HTMX).status_code == 409
+    assert as_operator.post(undo, headers=HTMX).status_code == 409
     assert not Operation.objects.exists()
 
 
-def test_undo_asks_first_then_starts_an_operation_and_shows_it(page: Client) -> None:
+def test_undo_asks_first_then_starts_an_operation_and_shows_it(as_operator: Client) -> None:
     job = rows.make_replaced(title="Glass Orchard")
-    question = page.get(reverse("transcode:job_undo_ask", args=[job.pk]), headers=HTMX)
+    question = as_operator.get(reverse("transcode:job_undo_ask", args=[job.pk]), headers=HTMX)
     assert b"Put the original of Glass Orchard back?" in question.content
     assert not Operation.objects.exists()
-    response = page.post(reverse("transcode:job_undo", args=[job.pk]))
+    response = as_operator.post(reverse("transcode:job_undo", args=[job.pk]))
     operation = Operation.objects.get(kind="undo")
     assert operation.args["job_ids"] == [job.pk]
     assert response.headers["Location"].endswith(f"?operation={operation.pk}")
     assert reverse("operation", args=[operation.pk]) in page_of(
-        page, job, f"?operation={operation.pk}"
+        as_operator, job, f"?operation={operation.pk}"
     )
 
 
-def test_a_viewer_finds_no_button_that_changes_anything(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
+def test_a_viewer_finds_no_button_that_changes_anything(as_viewer: Client) -> None:
     for job in (
         rows.make_replaced(),
         rows.make_job(JobStatus.RUNNING),
         rows.make_job(JobStatus.HELD),
     ):
-        text = page_of(client_for(viewer), job)
+        text = page_of(as_viewer, job)
         for verb in ("undo", "cancel", "pause", "actions"):
             assert f"/queue/{job.pk}/{verb}" not in text
 
@@ -225,83 +223,87 @@ def write_log(name: str, text: str) -> Path:
     return path
 
 
-def test_the_log_shows_its_end_and_can_be_downloaded_whole(page: Client) -> None:
+def test_the_log_shows_its_end_and_can_be_downloaded_whole(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.FAILED)
     attempt = rows.add_attempt(job, log_name="a-1.log")
     text = "first line\n" + "".join(f"line {n} <b>\n" for n in range(9_000))
     path = write_log("a-1.log", text)
-    shown = page.get(reverse("transcode:job_log", args=[job.pk, attempt.pk]), headers=HTMX)
+    shown = as_operator.get(reverse("transcode:job_log", args=[job.pk, attempt.pk]), headers=HTMX)
     body = shown.content.decode()
     assert "<html" not in body
     assert "line 8999 &lt;b&gt;" in body
     assert "first line" not in body
-    whole: Any = page.get(reverse("transcode:job_log_download", args=[job.pk, attempt.pk]))
+    whole: Any = as_operator.get(reverse("transcode:job_log_download", args=[job.pk, attempt.pk]))
     assert b"".join(whole.streaming_content) == text.encode()
     assert "attachment" in whole.headers["Content-Disposition"]
     path.unlink()
 
 
-def test_the_log_has_a_page_of_its_own_without_scripts(page: Client) -> None:
+def test_the_log_has_a_page_of_its_own_without_scripts(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.FAILED)
     attempt = rows.add_attempt(job, log_name="gone-1.log")
-    response = page.get(reverse("transcode:job_log", args=[job.pk, attempt.pk]))
+    response = as_operator.get(reverse("transcode:job_log", args=[job.pk, attempt.pk]))
     assert b"<html" in response.content
     assert b"gone, or was never written" in response.content
     download = reverse("transcode:job_log_download", args=[job.pk, attempt.pk])
-    assert page.get(download).status_code == 404
+    assert as_operator.get(download).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..", "."])
-def test_a_log_name_never_leaves_its_folder(page: Client, name: str) -> None:
+def test_a_log_name_never_leaves_its_folder(as_operator: Client, name: str) -> None:
     job = rows.make_job(JobStatus.FAILED)
     attempt = rows.add_attempt(job, log_name=name)
-    response = page.get(reverse("transcode:job_log", args=[job.pk, attempt.pk]))
+    response = as_operator.get(reverse("transcode:job_log", args=[job.pk, attempt.pk]))
     assert b"root:" not in response.content
     download = reverse("transcode:job_log_download", args=[job.pk, attempt.pk])
-    assert page.get(download).status_code == 404
+    assert as_operator.get(download).status_code == 404
 
 
-def test_a_log_belongs_to_its_own_job(page: Client) -> None:
+def test_a_log_belongs_to_its_own_job(as_operator: Client) -> None:
     job, other = rows.make_job(JobStatus.FAILED), rows.make_job(JobStatus.FAILED)
     attempt = rows.add_attempt(other, log_name="b-1.log")
-    assert page.get(reverse("transcode:job_log", args=[job.pk, attempt.pk])).status_code == 404
+    assert (
+        as_operator.get(reverse("transcode:job_log", args=[job.pk, attempt.pk])).status_code == 404
+    )
 
 
-def test_the_live_part_is_silent_until_something_moves(page: Client) -> None:
+def test_the_live_part_is_silent_until_something_moves(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.RUNNING)
     url = reverse("transcode:job_live", args=[job.pk])
-    first = page.get(url, {"status": "running"}, headers=HTMX)
+    first = as_operator.get(url, {"status": "running"}, headers=HTMX)
     version = first.context["version"]
-    assert page.get(url, {"status": "running", "v": version}, headers=HTMX).status_code == 204
+    assert (
+        as_operator.get(url, {"status": "running", "v": version}, headers=HTMX).status_code == 204
+    )
     Job.objects.filter(pk=job.pk).update(progress_seq=9, progress_pct=77.0)
-    moved = page.get(url, {"status": "running", "v": version}, headers=HTMX)
+    moved = as_operator.get(url, {"status": "running", "v": version}, headers=HTMX)
     assert b"77" in moved.content
     assert b"<html" not in moved.content
 
 
-def test_a_new_state_asks_for_the_whole_page(page: Client) -> None:
+def test_a_new_state_asks_for_the_whole_page(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.RUNNING)
     Job.objects.filter(pk=job.pk).update(status=JobStatus.HELD, lease_token="")
     url = reverse("transcode:job_live", args=[job.pk])
-    response = page.get(url, {"status": "running"}, headers=HTMX)
+    response = as_operator.get(url, {"status": "running"}, headers=HTMX)
     assert response.headers["HX-Refresh"] == "true"
 
 
-def test_the_page_of_a_job_that_is_over_polls_nothing(page: Client) -> None:
-    text = page_of(page, rows.make_job(JobStatus.COMPLETED))
+def test_the_page_of_a_job_that_is_over_polls_nothing(as_operator: Client) -> None:
+    text = page_of(as_operator, rows.make_job(JobStatus.COMPLETED))
     main = text[text.index('<main id="main"') : text.index("</main>")]
     assert "hx-trigger" not in main
 
 
 def test_the_page_asks_a_bounded_number_of_times(
-    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    as_operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     job = rows.make_replaced()
     for _ in range(20):
         rows.add_attempt(job, reason="again")
         job.events.create(from_status="running", to_status="queued")
     with django_assert_max_num_queries(30):
-        page_of(page, job)
+        page_of(as_operator, job)
 
 
 def test_logs_lie_in_the_data_folder(db: None) -> None:

@@ -11,11 +11,7 @@ from tests.transcode.web import rows
 from transcode.models import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
-
-    from mediaflow.accounts.models import User
 
 PAGES = ("queue", "history", "preset_list")
 FRAGMENTS = ("queue_running", "queue_waiting", "queue_side", "dock")
@@ -31,50 +27,38 @@ def test_pages_ask_strangers_for_a_login(client: Client, db: None, name: str) ->
 
 
 @pytest.mark.parametrize("name", [*PAGES, *FRAGMENTS])
-def test_pages_answer_only_to_reading(
-    client_for: Callable[[User], Client], viewer: User, name: str
-) -> None:
-    assert client_for(viewer).post(reverse(f"transcode:{name}")).status_code == 405
+def test_pages_answer_only_to_reading(as_viewer: Client, name: str) -> None:
+    assert as_viewer.post(reverse(f"transcode:{name}")).status_code == 405
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
-def test_fragments_are_no_whole_pages(
-    client_for: Callable[[User], Client], viewer: User, name: str
-) -> None:
+def test_fragments_are_no_whole_pages(as_viewer: Client, name: str) -> None:
     rows.make_job(JobStatus.RUNNING)
-    response = client_for(viewer).get(reverse(f"transcode:{name}"), headers=HTMX)
+    response = as_viewer.get(reverse(f"transcode:{name}"), headers=HTMX)
     assert response.status_code == 200
     assert b"<html" not in response.content
 
 
 @pytest.mark.parametrize("status", JobStatus.values)
-def test_a_job_in_any_state_shows_on_every_page(
-    client_for: Callable[[User], Client], operator: User, status: str
-) -> None:
+def test_a_job_in_any_state_shows_on_every_page(as_operator: Client, status: str) -> None:
     job = rows.make_job(status, title=NASTY, reason=NASTY, progress_note=NASTY)
     rows.add_attempt(job, reason=NASTY)
-    client = client_for(operator)
     job_url = reverse("transcode:job_detail", args=[job.pk])
     for url in [job_url, *(reverse(f"transcode:{name}") for name in (*PAGES, *FRAGMENTS))]:
-        response = client.get(url)
+        response = as_operator.get(url)
         assert response.status_code == 200, url
         assert b"<img src=x" not in response.content, url
-    assert b"&lt;img src=x" in client.get(job_url).content
+    assert b"&lt;img src=x" in as_operator.get(job_url).content
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_of_an_empty_installation_say_what_to_do_next(
-    client_for: Callable[[User], Client], viewer: User, name: str
-) -> None:
-    response = client_for(viewer).get(reverse(f"transcode:{name}"))
+def test_pages_of_an_empty_installation_say_what_to_do_next(as_viewer: Client, name: str) -> None:
+    response = as_viewer.get(reverse(f"transcode:{name}"))
     assert response.status_code == 200
     if name != "preset_list":
         assert b"Go to the library" in response.content
 
 
-def test_a_job_that_does_not_exist_is_not_found(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
-    client = client_for(viewer)
-    assert client.get(reverse("transcode:job_detail", args=[999])).status_code == 404
-    assert client.get(f"/queue/{2**70}/").status_code == 404
+def test_a_job_that_does_not_exist_is_not_found(as_viewer: Client) -> None:
+    assert as_viewer.get(reverse("transcode:job_detail", args=[999])).status_code == 404
+    assert as_viewer.get(f"/queue/{2**70}/").status_code == 404

@@ -19,18 +19,9 @@ from transcode.presets.builtin import BUILTIN_PRESETS
 from transcode.presets.spec import PresetSpec, VideoRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
-    from mediaflow.accounts.models import User
-
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def admin(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
 
 
 def url(name: str, *args: object) -> str:
@@ -64,8 +55,10 @@ def test_a_preset_survives_the_form_unchanged(slug: str) -> None:
     assert form.spec == PresetSpec.from_json(preset.spec)
 
 
-def test_an_admin_makes_a_preset(admin: Client) -> None:
-    response = admin.post(url("preset_new"), posted(video__crf="24", audio__languages="eng, DEU"))
+def test_an_admin_makes_a_preset(as_admin: Client) -> None:
+    response = as_admin.post(
+        url("preset_new"), posted(video__crf="24", audio__languages="eng, DEU")
+    )
     preset = Preset.objects.get(name="Night TV")
     assert response.headers["Location"] == url("preset_detail", preset.slug)
     assert preset.spec["video"]["crf"] == 24.0
@@ -108,10 +101,10 @@ def test_an_admin_makes_a_preset(admin: Client) -> None:
     ],
 )
 def test_a_problem_stands_at_its_field_and_nothing_is_saved(
-    admin: Client, changes: dict[str, Any], field: str
+    as_admin: Client, changes: dict[str, Any], field: str
 ) -> None:
     before = Preset.objects.count()
-    response = admin.post(url("preset_new"), posted(**changes))
+    response = as_admin.post(url("preset_new"), posted(**changes))
     assert response.status_code == 422
     assert list(response.context["form"].errors) == [field]
     assert f"id_{field}_error" in response.content.decode()
@@ -136,9 +129,9 @@ def test_a_problem_stands_at_its_field_and_nothing_is_saved(
     ],
 )  # fmt: skip
 def test_each_problem_is_a_sentence_and_a_wrong_name_hides_none(
-    admin: Client, changes: dict[str, Any], expected: dict[str, str]
+    as_admin: Client, changes: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    form = admin.post(url("preset_new"), posted(**changes)).context["form"]
+    form = as_admin.post(url("preset_new"), posted(**changes)).context["form"]
     assert {name: " ".join(texts) for name, texts in form.errors.items()} == expected
 
 
@@ -147,12 +140,12 @@ def test_each_problem_is_a_sentence_and_a_wrong_name_hides_none(
     [({}, ""), ({"name": "Balanced"}, "name"), ({"video__crf": "99"}, "video__crf")],
 )
 def test_an_own_preset_is_changed_unless_a_field_is_wrong(
-    admin: Client, changes: dict[str, str], field: str
+    as_admin: Client, changes: dict[str, str], field: str
 ) -> None:
     made = rows.make_preset()
-    form = admin.get(url("preset_edit", "own")).text
+    form = as_admin.get(url("preset_edit", "own")).text
     assert 'value="Own"' in form
-    answer = admin.post(url("preset_edit", "own"), posted(**changes))
+    answer = as_admin.post(url("preset_edit", "own"), posted(**changes))
     made.refresh_from_db()
     if field:
         assert answer.status_code == 422
@@ -163,55 +156,55 @@ def test_an_own_preset_is_changed_unless_a_field_is_wrong(
         assert made.name == "Night TV"
 
 
-def test_a_preset_that_cannot_be_read_is_not_copied(admin: Client) -> None:
+def test_a_preset_that_cannot_be_read_is_not_copied(as_admin: Client) -> None:
     rows.make_preset(spec={"of": "another version"})
     before = Preset.objects.count()
-    answer = admin.post(url("preset_copy", "own"), follow=True)
+    answer = as_admin.post(url("preset_copy", "own"), follow=True)
     assert "Nothing was copied" in answer.text
     assert Preset.objects.count() == before
 
 
-def test_a_built_in_preset_is_copied_not_changed(admin: Client) -> None:
-    response = admin.post(url("preset_edit", "balanced"), posted())
+def test_a_built_in_preset_is_copied_not_changed(as_admin: Client) -> None:
+    response = as_admin.post(url("preset_edit", "balanced"), posted())
     assert response.headers["Location"] == url("preset_detail", "balanced")
     assert Preset.objects.get(slug="balanced").name == "Balanced"
-    admin.post(url("preset_copy", "balanced"))
+    as_admin.post(url("preset_copy", "balanced"))
     copy = Preset.objects.get(name="Balanced copy")
     assert not copy.is_builtin
-    admin.post(url("preset_edit", copy.slug), posted(name="Mine"))
+    as_admin.post(url("preset_edit", copy.slug), posted(name="Mine"))
     copy.refresh_from_db()
     assert copy.name == "Mine"
 
 
-def test_a_preset_in_use_is_not_deleted_and_says_why(admin: Client) -> None:
+def test_a_preset_in_use_is_not_deleted_and_says_why(as_admin: Client) -> None:
     preset = rows.make_preset()
     rows.make_job(preset=preset)
-    response = admin.post(url("preset_delete", preset.slug), headers=HTMX)
+    response = as_admin.post(url("preset_delete", preset.slug), headers=HTMX)
     assert response.status_code == 409
     assert "used by 1 jobs" in response.headers["HX-Trigger"]
     assert Preset.objects.filter(pk=preset.pk).exists()
 
 
-def test_deleting_asks_first_and_leaves_what_was_done(admin: Client) -> None:
+def test_deleting_asks_first_and_leaves_what_was_done(as_admin: Client) -> None:
     preset = rows.make_preset()
     job = rows.make_job(JobStatus.COMPLETED, preset=preset, preset_name="Own")
-    assert b"Delete Own?" in admin.get(url("preset_delete_ask", preset.slug)).content
-    admin.post(url("preset_delete", preset.slug))
+    assert b"Delete Own?" in as_admin.get(url("preset_delete_ask", preset.slug)).content
+    as_admin.post(url("preset_delete", preset.slug))
     assert not Preset.objects.filter(pk=preset.pk).exists()
-    assert admin.get(url("job_detail", job.pk)).status_code == 200
+    assert as_admin.get(url("job_detail", job.pk)).status_code == 200
 
 
-def test_built_in_presets_cannot_be_deleted(admin: Client) -> None:
-    assert admin.post(url("preset_delete", "remux"), headers=HTMX).status_code == 409
+def test_built_in_presets_cannot_be_deleted(as_admin: Client) -> None:
+    assert as_admin.post(url("preset_delete", "remux"), headers=HTMX).status_code == 409
     assert Preset.objects.filter(slug="remux").exists()
 
 
-def test_an_export_can_be_imported_from_a_file_or_from_text(admin: Client) -> None:
+def test_an_export_can_be_imported_from_a_file_or_from_text(as_admin: Client) -> None:
     rows.make_preset("own", name="Own")
-    text = admin.get(url("preset_export", "own")).content
+    text = as_admin.get(url("preset_export", "own")).content
     upload = SimpleUploadedFile("own.json", text, "application/json")
-    admin.post(url("preset_import"), {"file": upload})
-    admin.post(url("preset_import"), {"text": text.decode()})
+    as_admin.post(url("preset_import"), {"file": upload})
+    as_admin.post(url("preset_import"), {"text": text.decode()})
     assert set(Preset.objects.filter(name__startswith="Own").values_list("name", flat=True)) == {
         "Own",
         "Own copy",
@@ -239,41 +232,40 @@ SPEC = PresetSpec().to_json()
         "x" * 100_001,
     ],
 )
-def test_a_wrong_import_is_one_sentence_and_imports_nothing(admin: Client, text: str) -> None:
+def test_a_wrong_import_is_one_sentence_and_imports_nothing(as_admin: Client, text: str) -> None:
     before = Preset.objects.count()
-    response = admin.post(url("preset_import"), {"text": text})
+    response = as_admin.post(url("preset_import"), {"text": text})
     assert response.status_code == 422
     assert b"Nothing was imported" in response.content
     assert Preset.objects.count() == before
 
 
-def test_a_file_that_is_too_large_or_no_text_is_a_sentence(admin: Client) -> None:
+def test_a_file_that_is_too_large_or_no_text_is_a_sentence(as_admin: Client) -> None:
     for body in (b"x" * 100_001, b"\xff\xfe\x00binary"):
         upload = SimpleUploadedFile("p.json", body)
-        response = admin.post(url("preset_import"), {"file": upload})
+        response = as_admin.post(url("preset_import"), {"file": upload})
         assert response.status_code == 422
         assert b"Nothing was imported" in response.content
 
 
 def test_everybody_reads_what_a_preset_does_but_only_admins_find_the_buttons(
-    client_for: Callable[[User], Client], operator: User
+    as_operator: Client,
 ) -> None:
-    client = client_for(operator)
     own = rows.make_preset(name="<b>own</b>")
-    listing = client.get(url("preset_list")).content.decode()
+    listing = as_operator.get(url("preset_list")).content.decode()
     assert "&lt;b&gt;own" in listing
     assert "presets/new" not in listing
-    text = client.get(url("preset_detail", own.slug)).content.decode()
+    text = as_operator.get(url("preset_detail", own.slug)).content.decode()
     assert "HEVC (x265), CRF 22" in text
     assert "/edit/" not in text
     for name in ("preset_edit", "preset_copy", "preset_delete"):
-        assert client.post(url(name, own.slug)).status_code == 403
+        assert as_operator.post(url(name, own.slug)).status_code == 403
 
 
-def test_a_preset_of_an_older_version_says_what_is_wrong(page: Client) -> None:
+def test_a_preset_of_an_older_version_says_what_is_wrong(as_operator: Client) -> None:
     preset = rows.make_preset(spec={"container": "ogm"})
     for name, args in (("preset_list", ()), ("preset_detail", (preset.slug,))):
-        response = page.get(url(name, *args))
+        response = as_operator.get(url(name, *args))
         assert response.status_code == 200
         assert b"ogm" in response.content
 
@@ -360,8 +352,8 @@ def test_every_choice_survives_the_form() -> None:
         assert form.spec == spec
 
 
-def test_the_form_says_what_each_field_allows(admin: Client) -> None:
-    text = admin.get(url("preset_new")).content.decode()
+def test_the_form_says_what_each_field_allows(as_admin: Client) -> None:
+    text = as_admin.get(url("preset_new")).content.decode()
     for shown in (
         "x264 and x265: 1 to 51 in steps of 0.5; SVT-AV1: 1 to 63 in whole steps.",
         "VMAF 50 to 99",
@@ -376,8 +368,8 @@ def test_the_form_says_what_each_field_allows(admin: Client) -> None:
         assert shown in text, shown
 
 
-def test_hardware_encoders_are_marked_as_not_tried(admin: Client) -> None:
-    text = admin.get(url("preset_new")).content.decode()
+def test_hardware_encoders_are_marked_as_not_tried(as_admin: Client) -> None:
+    text = as_admin.get(url("preset_new")).content.decode()
     hardware = [e for e in ENCODERS.values() if e.is_hardware]
     assert hardware
     for encoder in hardware:
@@ -407,8 +399,8 @@ def test_what_is_set_below_more_unfolds_it_and_is_counted() -> None:
     assert video.set_count == 3  # bit depth, profile, level
 
 
-def test_every_field_stands_on_the_page_exactly_once(admin: Client) -> None:
-    text = admin.get(url("preset_new")).content.decode()
+def test_every_field_stands_on_the_page_exactly_once(as_admin: Client) -> None:
+    text = as_admin.get(url("preset_new")).content.decode()
     names = re.findall(r'<(?:input|select|textarea)[^>]* name="([a-z_0-9]+)"', text)
     for name in PresetForm.base_fields:
         if name not in {"quality_by", "audio__copy_codecs"}:  # several boxes of one name
@@ -416,10 +408,10 @@ def test_every_field_stands_on_the_page_exactly_once(admin: Client) -> None:
     assert {"quality_by", "audio__copy_codecs"} <= set(names)
 
 
-def test_problems_are_listed_on_top_with_a_way_to_each(admin: Client) -> None:
-    text = admin.post(url("preset_new"), posted(video__crf="99", name="")).content.decode()
+def test_problems_are_listed_on_top_with_a_way_to_each(as_admin: Client) -> None:
+    text = as_admin.post(url("preset_new"), posted(video__crf="99", name="")).content.decode()
     assert '<a class="link" href="#id_name">Name</a>' in text
-    text = admin.post(url("preset_new"), posted(video__crf="99")).content.decode()
+    text = as_admin.post(url("preset_new"), posted(video__crf="99")).content.decode()
     assert '<a class="link" href="#id_video__crf">CRF</a>: It is 99' in text
 
 

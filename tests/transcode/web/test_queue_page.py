@@ -32,7 +32,7 @@ def text_of(client: Client, name: str = "queue", query: str = "") -> str:
     return client.get(reverse(f"transcode:{name}") + query).content.decode()
 
 
-def test_a_running_job_shows_its_figures(page: Client) -> None:
+def test_a_running_job_shows_its_figures(as_operator: Client) -> None:
     rows.make_job(
         JobStatus.RUNNING,
         title="Hollow Meridian",
@@ -44,38 +44,38 @@ def test_a_running_job_shows_its_figures(page: Client) -> None:
         predicted_bytes=41 * rows.GB,
         progress_note="136,320 of 212,910 frames",
     )
-    text = text_of(page)
+    text = text_of(as_operator)
     for shown in ("Hollow Meridian", "64", "49.0", "2.0×", "29\u00a0min left", "26.0", "41.0"):
         assert shown in text, shown
     assert 'aria-current="step"' in text
     assert "136,320 of 212,910 frames" in text
 
 
-def test_unknown_progress_is_never_printed_as_zero(page: Client) -> None:
+def test_unknown_progress_is_never_printed_as_zero(as_operator: Client) -> None:
     rows.make_job(JobStatus.RUNNING, progress_pct=None)
-    text = text_of(page, "queue_running")
+    text = text_of(as_operator, "queue_running")
     assert "<b>0" not in text
     assert "None" not in text
     assert "<progress max" in re.sub(r"\s+", " ", text)
 
 
-def test_verifying_says_so_instead_of_zero_per_cent(page: Client) -> None:
+def test_verifying_says_so_instead_of_zero_per_cent(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.RUNNING, phase="verify", progress_pct=0.0, eta_s=None)
-    live = page.get(reverse("transcode:job_live", args=[job.pk]) + "?status=running")
-    for text in (text_of(page, "queue_running"), live.text):
+    live = as_operator.get(reverse("transcode:job_live", args=[job.pk]) + "?status=running")
+    for text in (text_of(as_operator, "queue_running"), live.text):
         assert "verifying" in text
         assert "<b>0" not in text
         assert "<progress max" in re.sub(r"\s+", " ", text)
 
 
-def test_the_remaining_time_comes_when_it_is_known(page: Client) -> None:
+def test_the_remaining_time_comes_when_it_is_known(as_operator: Client) -> None:
     rows.make_job(JobStatus.RUNNING, progress_pct=3.0, eta_s=86_400)
-    assert " left" not in text_of(page, "queue_running")
+    assert " left" not in text_of(as_operator, "queue_running")
     Job.objects.update(progress_pct=6.0)
-    assert " left" in text_of(page, "queue_running")
+    assert " left" in text_of(as_operator, "queue_running")
 
 
-def test_the_dock_keeps_the_figure_of_the_sidebar_fresh(page: Client) -> None:
+def test_the_dock_keeps_the_figure_of_the_sidebar_fresh(as_operator: Client) -> None:
     def figure(text: str) -> str:
         found = re.search(r'<span class="n[^>]*id="nav-queue"[^>]*>(?:<span[^>]*></span>)?', text)
         assert found is not None
@@ -83,52 +83,50 @@ def test_the_dock_keeps_the_figure_of_the_sidebar_fresh(page: Client) -> None:
         return found.group(0) + text[found.end() :].partition("<")[0]
 
     anywhere = reverse("transcode:history")
-    assert "hidden" in figure(page.get(anywhere).text)
+    assert "hidden" in figure(as_operator.get(anywhere).text)
     rows.make_job()
     rows.make_job(JobStatus.HELD)
-    assert figure(text_of(page, "dock")).endswith(' hx-swap-oob="true">2')
-    assert figure(page.get(anywhere).text).endswith('id="nav-queue">2')
+    assert figure(text_of(as_operator, "dock")).endswith(' hx-swap-oob="true">2')
+    assert figure(as_operator.get(anywhere).text).endswith('id="nav-queue">2')
     rows.make_job(JobStatus.RUNNING)
-    assert figure(text_of(page, "dock")).endswith("</span>1")
-    assert "n-run" in figure(text_of(page, "dock"))
+    assert figure(text_of(as_operator, "dock")).endswith("</span>1")
+    assert "n-run" in figure(text_of(as_operator, "dock"))
 
 
 def test_cancelling_ticked_jobs_is_marked_as_taking_away_and_says_what_it_does(
-    page: Client,
+    as_operator: Client,
 ) -> None:
     rows.make_job()
-    text = text_of(page, "queue_waiting")
+    text = text_of(as_operator, "queue_waiting")
     assert re.search(r'class="btn btn-danger" data-bulk-verb', text)
     assert "They leave the queue; no film is touched. You are asked first." in text
 
 
-def test_a_retry_says_when_and_why(page: Client) -> None:
+def test_a_retry_says_when_and_why(as_operator: Client) -> None:
     rows.make_job(
         JobStatus.RETRY_WAIT,
         reason="The disk is full.",
         not_before=timezone.now() + timedelta(minutes=5),
         attempt=1,
     )
-    text = text_of(page)
+    text = text_of(as_operator)
     assert "again" in text
     assert "The disk is full." in text
 
 
-def test_a_held_job_says_what_is_needed_and_can_be_let_go(page: Client) -> None:
+def test_a_held_job_says_what_is_needed_and_can_be_let_go(as_operator: Client) -> None:
     job = rows.make_job(JobStatus.HELD, reason="Look at it first.")
-    text = text_of(page)
+    text = text_of(as_operator)
     assert "Needs you" in text
     assert "Look at it first." in text
     assert reverse("transcode:job_retry", args=[job.pk]) in text
 
 
-def test_a_viewer_sees_everything_and_may_press_nothing(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
+def test_a_viewer_sees_everything_and_may_press_nothing(as_viewer: Client) -> None:
     rows.make_job(JobStatus.RUNNING)
     rows.make_job(JobStatus.HELD)
     rows.make_job()
-    text = text_of(client_for(viewer))
+    text = text_of(as_viewer)
     main = text[text.index('<main id="main"') : text.index("</main>")]
     assert "queue/pause" not in main
     assert "job_cancel" not in main
@@ -169,17 +167,17 @@ def test_a_cursor_nobody_wrote_is_the_first_page(text: str) -> None:
 
 
 def test_the_page_asks_as_often_for_many_jobs_as_for_few(
-    page: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    as_operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(3):
         rows.make_job(JobStatus.RUNNING)
         rows.make_job(JobStatus.HELD)
         rows.make_job()
         rows.make_job(JobStatus.COMPLETED)
-    text_of(page)
+    text_of(as_operator)
     live_parts.clear()
     with django_assert_max_num_queries(40) as few:
-        page.get(reverse("transcode:queue"))
+        as_operator.get(reverse("transcode:queue"))
     for _ in range(12):
         rows.make_job(JobStatus.RUNNING)
         rows.make_job(JobStatus.HELD)
@@ -187,7 +185,7 @@ def test_the_page_asks_as_often_for_many_jobs_as_for_few(
         rows.make_job(JobStatus.COMPLETED)
     live_parts.clear()
     with django_assert_max_num_queries(len(few)):
-        page.get(reverse("transcode:queue"))
+        as_operator.get(reverse("transcode:queue"))
 
 
 FRAGMENTS = ("queue_running", "queue_waiting", "queue_side", "dock")
@@ -200,45 +198,45 @@ def version_in(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
-def test_a_poll_of_what_did_not_change_is_empty(page: Client, name: str) -> None:
+def test_a_poll_of_what_did_not_change_is_empty(as_operator: Client, name: str) -> None:
     rows.make_job(JobStatus.RUNNING)
     rows.make_job()
-    version = version_in(text_of(page, name))
+    version = version_in(text_of(as_operator, name))
     live_parts.clear()
-    again = page.get(reverse(f"transcode:{name}"), {"v": version}, headers=HTMX)
+    again = as_operator.get(reverse(f"transcode:{name}"), {"v": version}, headers=HTMX)
     assert again.status_code == 204
     assert again.content == b""
 
 
 @pytest.mark.parametrize("name", ["queue_running", "dock"])
-def test_progress_is_a_new_version(page: Client, name: str) -> None:
+def test_progress_is_a_new_version(as_operator: Client, name: str) -> None:
     job = rows.make_job(JobStatus.RUNNING, progress_pct=10.0)
-    version = version_in(text_of(page, name))
+    version = version_in(text_of(as_operator, name))
     Job.objects.filter(pk=job.pk).update(progress_pct=20.0, progress_seq=2)
     live_parts.clear()
-    assert page.get(reverse(f"transcode:{name}"), {"v": version}).status_code == 200
+    assert as_operator.get(reverse(f"transcode:{name}"), {"v": version}).status_code == 200
 
 
-def test_moving_and_pausing_are_new_versions_of_the_waiting_list(page: Client) -> None:
+def test_moving_and_pausing_are_new_versions_of_the_waiting_list(as_operator: Client) -> None:
     first, second = rows.make_job(), rows.make_job()
-    seen = {version_in(text_of(page, "queue_waiting"))}
+    seen = {version_in(text_of(as_operator, "queue_waiting"))}
     services.move_job(second.pk, actor=None, before=first.pk)
-    seen.add(version_in(text_of(page, "queue_waiting")))
+    seen.add(version_in(text_of(as_operator, "queue_waiting")))
     services.pause_job(first.pk, actor=None)
-    seen.add(version_in(text_of(page, "queue_waiting")))
+    seen.add(version_in(text_of(as_operator, "queue_waiting")))
     assert len(seen) == 3
 
 
 def test_a_poll_within_a_second_asks_for_nothing_but_the_reader(
-    page: Client,
+    as_operator: Client,
     django_assert_max_num_queries: DjangoAssertNumQueries,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(live_parts, "_clock", lambda: 1.0)  # however slow this machine is
     rows.make_job(JobStatus.RUNNING)
-    page.get(reverse("transcode:queue_running"))
+    as_operator.get(reverse("transcode:queue_running"))
     with django_assert_max_num_queries(2):
-        page.get(reverse("transcode:queue_running"))
+        as_operator.get(reverse("transcode:queue_running"))
 
 
 def test_every_reader_gets_a_token_of_their_own(
@@ -254,25 +252,25 @@ def test_every_reader_gets_a_token_of_their_own(
 
 
 def test_the_poll_brings_the_line_under_the_heading_along_but_the_page_has_it_once(
-    page: Client,
+    as_operator: Client,
 ) -> None:
     rows.make_job(JobStatus.RUNNING)
-    assert text_of(page).count('id="queue-summary"') == 1
-    assert 'hx-swap-oob="true"' in text_of(page, "queue_running")
+    assert text_of(as_operator).count('id="queue-summary"') == 1
+    assert 'hx-swap-oob="true"' in text_of(as_operator, "queue_running")
 
 
-def test_the_dock_is_hidden_and_slow_when_there_is_nothing(page: Client) -> None:
-    text = text_of(page, "dock")
+def test_the_dock_is_hidden_and_slow_when_there_is_nothing(as_operator: Client) -> None:
+    text = text_of(as_operator, "dock")
     assert "every 15s" in text
     assert "hidden" in text
     rows.make_job(JobStatus.RUNNING)
-    assert "every 3s" in text_of(page, "dock")
+    assert "every 3s" in text_of(as_operator, "dock")
 
 
-def test_done_today_counts_what_is_not_undone(page: Client) -> None:
+def test_done_today_counts_what_is_not_undone(as_operator: Client) -> None:
     rows.make_job(JobStatus.COMPLETED)
     rows.make_job(JobStatus.COMPLETED, undone_at=timezone.now())
     rows.make_job(JobStatus.COMPLETED, finished_at=timezone.now() - timedelta(days=3))
-    text = text_of(page, "queue_side")
+    text = text_of(as_operator, "queue_side")
     assert "1 done" in text
     assert "6.0\u00a0GB smaller" in text

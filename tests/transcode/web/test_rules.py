@@ -12,6 +12,7 @@ from django.utils import timezone
 from library.models import Library, SavedFilter
 from mediaflow.base.models import Operation
 from tests.dead_disk import LONGEST_S, dead_disk
+from tests.library.file_rows import make_library
 from tests.transcode.rules.makers import make_rule, verdicts
 from tests.transcode.web import rows
 from transcode.models import Job, Rule, RuleDecision
@@ -19,7 +20,6 @@ from transcode.rules.engine import run_rule
 from transcode.rules.services import copy_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from mediaflow.accounts.models import User
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def admin(client_for: Callable[[User], Client], admin_user: User) -> Client:
-    return client_for(admin_user)
 
 
 def url(name: str, *args: object) -> str:
@@ -59,8 +54,8 @@ def posted(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (values | changes).items() if value is not None}
 
 
-def test_an_admin_makes_a_rule(admin: Client, admin_user: User) -> None:
-    response = admin.post(url("rule_new"), posted())
+def test_an_admin_makes_a_rule(as_admin: Client, admin_user: User) -> None:
+    response = as_admin.post(url("rule_new"), posted())
     rule = Rule.objects.get()
     assert response.headers["Location"] == url("rule_detail", rule.pk)
     assert (rule.query, rule.preset.slug, rule.output_mode, rule.created_by) == (
@@ -104,10 +99,10 @@ def test_an_admin_makes_a_rule(admin: Client, admin_user: User) -> None:
     ],
 )
 def test_a_problem_stands_at_its_field_and_nothing_is_saved(
-    admin: Client, changes: dict[str, Any], field: str
+    as_admin: Client, changes: dict[str, Any], field: str
 ) -> None:
     make_rule("Taken")
-    response = admin.post(url("rule_new"), posted(**changes))
+    response = as_admin.post(url("rule_new"), posted(**changes))
     assert response.status_code == 422
     assert list(response.context["form"].errors) == [field]
     assert f"id_{field}_error" in response.content.decode() or field == "saved"
@@ -119,18 +114,15 @@ def folders(tmp_path: Path) -> dict[str, Library]:
     made = {}
     for name in ("films", "shows"):
         (tmp_path / name / "In").mkdir(parents=True)
-        root = str(tmp_path / name)
-        made[name] = Library.objects.create(
-            name=name, root=root, root_raw=root.encode(), root_digest=name
-        )
+        made[name] = make_library(name, root=str(tmp_path / name))
     (tmp_path / "outside").mkdir()
     (tmp_path / "films" / "link").symlink_to(tmp_path / "outside")
     return made
 
 
-def test_an_admin_makes_a_watch_folder(admin: Client, folders: dict[str, Library]) -> None:
+def test_an_admin_makes_a_watch_folder(as_admin: Client, folders: dict[str, Library]) -> None:
     values = posted(kind="folder", library=folders["films"].pk, folder="In/", delay_min="5")
-    admin.post(url("rule_new"), values | {"query": "never=read"})
+    as_admin.post(url("rule_new"), values | {"query": "never=read"})
     rule = Rule.objects.get()
     assert (bytes(rule.folder_raw), rule.folder, rule.library_id) == (
         b"In", "In", folders["films"].pk,
@@ -150,22 +142,22 @@ def test_an_admin_makes_a_watch_folder(admin: Client, folders: dict[str, Library
     ],
 )
 def test_a_folder_outside_its_library_is_refused_with_what_to_do(
-    admin: Client, folders: dict[str, Library], folder: str, words: str
+    as_admin: Client, folders: dict[str, Library], folder: str, words: str
 ) -> None:
     values = posted(kind="folder", library=folders["films"].pk, folder=folder)
-    response = admin.post(url("rule_new"), values)
+    response = as_admin.post(url("rule_new"), values)
     assert response.status_code == 422
     assert words in str(response.context["form"].errors["folder"])
     assert not Rule.objects.exists()
 
 
 def test_a_folder_on_a_disk_that_does_not_answer_is_refused_in_time(
-    admin: Client, folders: dict[str, Library], tmp_path: Path
+    as_admin: Client, folders: dict[str, Library], tmp_path: Path
 ) -> None:
     values = posted(kind="folder", library=folders["films"].pk, folder="In")
     begun = time.monotonic()
     with dead_disk(bytes(tmp_path / "films")):
-        response = admin.post(url("rule_new"), values)
+        response = as_admin.post(url("rule_new"), values)
     assert time.monotonic() - begun < LONGEST_S
     assert response.status_code == 422
     words = f"{tmp_path}/films/In does not answer; see to its disk, then try again."
@@ -173,84 +165,84 @@ def test_a_folder_on_a_disk_that_does_not_answer_is_refused_in_time(
     assert not Rule.objects.exists()
 
 
-def test_a_saved_filter_is_taken_over_as_text(admin: Client, admin_user: User) -> None:
+def test_a_saved_filter_is_taken_over_as_text(as_admin: Client, admin_user: User) -> None:
     saved = SavedFilter.objects.create(owner=admin_user, name="HD", query="resolution=1080p")
-    admin.post(url("rule_new"), posted(saved=saved.pk, query=""))
+    as_admin.post(url("rule_new"), posted(saved=saved.pk, query=""))
     saved.delete()
     assert Rule.objects.get().query == "resolution=1080p"
 
 
-def test_a_filter_of_somebody_else_is_not_offered(admin: Client, operator: User) -> None:
+def test_a_filter_of_somebody_else_is_not_offered(as_admin: Client, operator: User) -> None:
     saved = SavedFilter.objects.create(owner=operator, name="Mine", query="codec=av1")
-    assert admin.post(url("rule_new"), posted(saved=saved.pk)).status_code == 422
+    assert as_admin.post(url("rule_new"), posted(saved=saved.pk)).status_code == 422
 
 
-def test_editing_keeps_what_was_not_touched(admin: Client) -> None:
+def test_editing_keeps_what_was_not_touched(as_admin: Client) -> None:
     rule = make_rule(
         query="codec=h264", max_bytes_per_week=1_234_567, only_added_after=timezone.now()
     )
-    form = admin.get(url("rule_edit", rule.pk)).context["form"]
+    form = as_admin.get(url("rule_edit", rule.pk)).context["form"]
     values = {name: form[name].value() for name in form.fields}
     values = {name: value for name, value in values.items() if value not in (None, False)}
-    admin.post(url("rule_edit", rule.pk), values)
+    as_admin.post(url("rule_edit", rule.pk), values)
     before = {f.attname: getattr(rule, f.attname) for f in Rule._meta.concrete_fields}
     rule.refresh_from_db()
     after = {f.attname: getattr(rule, f.attname) for f in Rule._meta.concrete_fields}
     assert {k for k in before if before[k] != after[k]} == {"changed_at"}
 
 
-def test_words_of_a_filter_come_while_it_is_typed(admin: Client) -> None:
+def test_words_of_a_filter_come_while_it_is_typed(as_admin: Client) -> None:
     rows.make_file(video_codec="h264")
-    answer = admin.get(url("rule_words"), {"query": "codec=h264"}, headers=HTMX).content.decode()
+    answer = as_admin.get(url("rule_words"), {"query": "codec=h264"}, headers=HTMX).content.decode()
     assert "Matches 1 film now." in answer.replace("\xa0", " ")
-    answer = admin.get(url("rule_words"), {"query": "codec=x"}, headers=HTMX).content.decode()
+    answer = as_admin.get(url("rule_words"), {"query": "codec=x"}, headers=HTMX).content.decode()
     assert "is not known here" in answer
 
 
-def test_an_operator_runs_and_switches_rules_and_does_not_change_them(page: Client) -> None:
+def test_an_operator_runs_and_switches_rules_and_does_not_change_them(as_operator: Client) -> None:
     rows.make_file("Up")
     rule = make_rule()
-    assert "1 film is queued." in page.post(url("rule_run", rule.pk), follow=True).content.decode()
+    assert (
+        "1 film is queued."
+        in as_operator.post(url("rule_run", rule.pk), follow=True).content.decode()
+    )
     assert Job.objects.get().rule == rule
-    page.post(url("rule_enable", rule.pk), {"is_enabled": "0"})
+    as_operator.post(url("rule_enable", rule.pk), {"is_enabled": "0"})
     rule.refresh_from_db()
     assert not rule.is_enabled
     for name in ("rule_edit", "rule_delete_ask", "rule_new"):
         args = () if name == "rule_new" else (rule.pk,)
-        assert page.get(url(name, *args)).status_code == 403
+        assert as_operator.get(url(name, *args)).status_code == 403
     for name in ("rule_copy", "rule_delete"):
-        assert page.post(url(name, rule.pk)).status_code == 403
+        assert as_operator.post(url(name, rule.pk)).status_code == 403
 
 
-def test_a_viewer_sees_rules_and_runs_none(
-    client_for: Callable[[User], Client], viewer: User
-) -> None:
+def test_a_viewer_sees_rules_and_runs_none(as_viewer: Client) -> None:
     rule = make_rule()
-    client = client_for(viewer)
     for name in ("rule_detail", "rule_dry_run"):
-        content = client.get(url(name, rule.pk)).content.decode()
+        content = as_viewer.get(url(name, rule.pk)).content.decode()
         assert "Run now" not in content
-    assert client.post(url("rule_run", rule.pk)).status_code == 403
-    assert client.post(url("rule_enable", rule.pk)).status_code == 403
+    assert as_viewer.post(url("rule_run", rule.pk)).status_code == 403
+    assert as_viewer.post(url("rule_enable", rule.pk)).status_code == 403
 
 
-def test_the_list_shows_state_use_and_what_is_wrong(page: Client) -> None:
+def test_the_list_shows_state_use_and_what_is_wrong(as_operator: Client) -> None:
     rule = make_rule("At night", max_files_per_day=2, max_bytes_per_week=rows.GB)
     rows.make_file(size_bytes=100)
     run_rule(rule, timezone.now())
     make_rule("Broken", error="Its filter cannot be used any more.")
     make_rule("Off", is_enabled=False)
-    content = page.get(url("rule_list")).content.decode().replace("\xa0", " ")
+    content = as_operator.get(url("rule_list")).content.decode().replace("\xa0", " ")
     for words in ("of 2", "of 1.0 GB", "Cannot run", "Its filter cannot be used any more.", "Off"):
         assert words in content
 
 
-def test_the_empty_list_says_what_to_do_next(admin: Client) -> None:
-    assert "Make the first rule" in admin.get(url("rule_list")).content.decode()
+def test_the_empty_list_says_what_to_do_next(as_admin: Client) -> None:
+    assert "Make the first rule" in as_admin.get(url("rule_list")).content.decode()
 
 
 def test_the_log_is_filtered_by_verdict_and_film_and_paged(
-    page: Client, monkeypatch: pytest.MonkeyPatch
+    as_operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transcode.pages.rule_rows.LOG_ROWS", 2)
     for n in range(3):
@@ -258,53 +250,55 @@ def test_the_log_is_filtered_by_verdict_and_film_and_paged(
     rows.make_file("Gone", availability="missing")
     rule = make_rule()
     run_rule(rule, timezone.now())
-    first = page.get(url("rule_detail", rule.pk))
+    first = as_operator.get(url("rule_detail", rule.pk))
     assert len(first.context["page"].rows) == 2
-    older = page.get(url("rule_detail", rule.pk) + "?" + first.context["older"])
+    older = as_operator.get(url("rule_detail", rule.pk) + "?" + first.context["older"])
     assert len(older.context["page"].rows) == 2
     assert older.context["page"].before is None
-    gone = page.get(url("rule_detail", rule.pk), {"verdict": "missing"}, headers=HTMX)
+    gone = as_operator.get(url("rule_detail", rule.pk), {"verdict": "missing"}, headers=HTMX)
     assert [row.name.title for row in gone.context["page"].rows] == ["Gone"]
-    found = page.get(url("rule_detail", rule.pk), {"text": "heavy 1"})
+    found = as_operator.get(url("rule_detail", rule.pk), {"text": "heavy 1"})
     assert [row.name.title for row in found.context["page"].rows] == ["Heavy 1"]
-    none = page.get(url("rule_detail", rule.pk), {"verdict": "magic", "before": "x"})
+    none = as_operator.get(url("rule_detail", rule.pk), {"verdict": "magic", "before": "x"})
     assert "Nothing on record passes this." in none.content.decode()
 
 
-def test_what_a_rule_would_do_is_shown_and_not_done(page: Client) -> None:
+def test_what_a_rule_would_do_is_shown_and_not_done(as_operator: Client) -> None:
     rows.make_file("Up")
     rows.make_file("Gone", availability="missing")
     rule = make_rule(is_enabled=False)
-    content = page.get(url("rule_dry_run", rule.pk)).content.decode()
+    content = as_operator.get(url("rule_dry_run", rule.pk)).content.decode()
     for words in ("Up", "Gone", "It is missing; scan its folder again.", "To be queued"):
         assert words in content
     assert (Job.objects.count(), RuleDecision.objects.count()) == (0, 0)
 
 
-def test_a_copy_is_off_and_a_deleted_rule_leaves_its_jobs(admin: Client, admin_user: User) -> None:
+def test_a_copy_is_off_and_a_deleted_rule_leaves_its_jobs(
+    as_admin: Client, admin_user: User
+) -> None:
     rows.make_file("Up")
     rule = make_rule()
     run_rule(rule, timezone.now())
-    admin.post(url("rule_copy", rule.pk))
+    as_admin.post(url("rule_copy", rule.pk))
     copy = Rule.objects.get(name="Old codecs copy")
     assert (copy.is_enabled, verdicts(copy)) == (False, {})
     assert copy_rule(rule, actor=admin_user).name == "Old codecs copy 2"
-    admin.post(url("rule_delete", rule.pk))
+    as_admin.post(url("rule_delete", rule.pk))
     job = Job.objects.get()
     assert (job.rule, job.origin) == (None, "rule: Old codecs")
 
 
-def test_a_preset_that_a_rule_needs_is_not_deleted(admin: Client) -> None:
+def test_a_preset_that_a_rule_needs_is_not_deleted(as_admin: Client) -> None:
     preset = rows.make_preset()
     make_rule(preset=preset)
-    answer = admin.post(url("preset_delete", preset.slug), follow=True).content.decode()
+    answer = as_admin.post(url("preset_delete", preset.slug), follow=True).content.decode()
     assert "it is what “Old codecs” queue with; give them another preset first." in answer
 
 
-def test_a_large_run_is_an_operation(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_run_is_an_operation(as_operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transcode.rules.schedule.DIRECT_FILES", -1)
     rule = make_rule()
-    response = page.post(url("rule_run", rule.pk))
+    response = as_operator.post(url("rule_run", rule.pk))
     operation = Operation.objects.get(kind="rule_run")
     assert response.headers["Location"] == reverse("operation", args=[operation.pk])
     assert operation.lock_key == f"rule:{rule.pk}"

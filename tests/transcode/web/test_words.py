@@ -41,7 +41,6 @@ from transcode.prediction.calibration import BasisScore
 from transcode.running.attempt_log import attempt_log_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.test import Client
@@ -223,13 +222,13 @@ def test_a_rate_of_a_plan_is_read_or_nothing(rate: str, expected: float) -> None
     assert _frame_rate({"frame_rate": rate}) == expected
 
 
-def test_a_film_without_a_picture_has_no_chromecast_card(page: Client) -> None:
+def test_a_film_without_a_picture_has_no_chromecast_card(as_operator: Client) -> None:
     file = rows.make_file()
     detail = film(video=()).to_json()
     MediaProbe.objects.update_or_create(
         file=file, defaults={"detail": detail, "prober_version": "test"}
     )
-    html = page.get(reverse("library:file_detail", args=[file.pk])).text
+    html = as_operator.get(reverse("library:file_detail", args=[file.pk])).text
     assert "h-chromecast" not in html
 
 
@@ -345,21 +344,21 @@ def test_an_entry_of_the_outbox_says_how_far_it_is(values: dict[str, Any], word:
 
 @pytest.mark.parametrize("name", ["outbox_retry", "outbox_drop"])
 def test_what_is_told_already_is_neither_tried_again_nor_dropped(
-    name: str, client_for: Callable[[User], Client], admin_user: User
+    name: str, as_admin: Client
 ) -> None:
     entry = OutboxEntry.objects.create(kind="plex", payload={}, done_at=NOON)
-    answer = client_for(admin_user).post(reverse(f"transcode:{name}", args=[entry.pk]), follow=True)
+    answer = as_admin.post(reverse(f"transcode:{name}", args=[entry.pk]), follow=True)
     assert "It is done, or being told at this moment." in answer.text
     entry.refresh_from_db()
     assert entry.done_at == NOON
 
 
 def test_a_preset_of_an_older_version_cannot_be_queued_with_and_that_is_said(
-    page: Client,
+    as_operator: Client,
 ) -> None:
     file = rows.make_file()
     Preset.objects.filter(slug="balanced").update(spec={"of": "another version"})
-    html = page.get(f"/queue/add/?ids={file.pk}&preset=balanced")
+    html = as_operator.get(f"/queue/add/?ids={file.pk}&preset=balanced")
     assert "This preset cannot be used" in html.text
     assert not Job.objects.exists()
-    assert page.get(reverse("library:file_detail", args=[file.pk])).status_code == 200
+    assert as_operator.get(reverse("library:file_detail", args=[file.pk])).status_code == 200

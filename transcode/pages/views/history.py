@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from mediaflow.base.access import admin_required, operator_required
-from mediaflow.base.htmx import ask, render_page
+from mediaflow.base.htmx import ask, ask_first, render_page
 from mediaflow.base.operation_fragment import shown_operation
 from mediaflow.base.settings_store import get_setting
 from mediaflow.templatetags._text import size
@@ -120,17 +120,16 @@ def trash_purge_ask(request: HtmxHttpRequest) -> HttpResponse:
     if not trash.kept_count:
         return answer_refused(request, "The trash is empty.", reverse("transcode:history"))
     films = "1 original" if trash.kept_count == 1 else f"{trash.kept_count:,} originals"
-    context = {
-        "title": f"Delete {films} for good?",
-        "text": f"{size(trash.kept_bytes).text} are freed now instead of later. This cannot be"
+    return ask_first(
+        request,
+        title=f"Delete {films} for good?",
+        text=f"{size(trash.kept_bytes).text} are freed now instead of later. This cannot be"
         " undone. Each new film is checked again first; an original whose new film does not pass"
         " stays.",
-        "action": reverse("transcode:trash_purge"),
-        "verb": f"Delete {films}",
-        "danger": True,
-        "cancel_url": reverse("transcode:history"),
-    }
-    return ask(request, context)
+        action=reverse("transcode:trash_purge"),
+        verb=f"Delete {films}",
+        cancel_url=reverse("transcode:history"),
+    )
 
 
 @admin_required

@@ -21,6 +21,8 @@ from transcode.services import QueueProblem
 from transcode.states import WAITING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpResponse
 
     from mediaflow.base.htmx import HtmxHttpRequest
@@ -60,32 +62,21 @@ def job_priority(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
 @require_POST
 def job_pause(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
     """A running job stands still; a waiting one is passed over."""
-    try:
-        services.pause_job(get_job(job_id).pk, actor=request.user)
-    except QueueProblem as problem:
-        return answer_refused(request, problem.text, _job_url(job_id))
-    return answer_done(request, "Paused.", _queue_url())
+    return _do(request, job_id, services.pause_job, "Paused.", _queue_url())
 
 
 @operator_required
 @require_POST
 def job_stop(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
     """A running job hands itself back; its finished chunks stay for when it is resumed."""
-    try:
-        services.stop_job(get_job(job_id).pk, actor=request.user)
-    except QueueProblem as problem:
-        return answer_refused(request, problem.text, _job_url(job_id))
-    return answer_done(request, "It stops and keeps its finished chunks.", _job_url(job_id))
+    text = "It stops and keeps its finished chunks."
+    return _do(request, job_id, services.stop_job, text, _job_url(job_id))
 
 
 @operator_required
 @require_POST
 def job_resume(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
-    try:
-        services.resume_job(get_job(job_id).pk, actor=request.user)
-    except QueueProblem as problem:
-        return answer_refused(request, problem.text, _job_url(job_id))
-    return answer_done(request, "It goes on.", _queue_url())
+    return _do(request, job_id, services.resume_job, "It goes on.", _queue_url())
 
 
 @operator_required
@@ -206,6 +197,17 @@ def jobs_cancel(request: HtmxHttpRequest) -> HttpResponse:
     count = services.cancel_jobs(ids, actor=request.user)
     text = "1 job cancelled." if count == 1 else f"{count:,} jobs cancelled."
     return answer_done(request, f"{text} No film was touched.", _queue_url())
+
+
+def _do(
+    request: HtmxHttpRequest, job_id: int, act: Callable[..., object], text: str, url: str
+) -> HttpResponse:
+    """`act` on the job, and say so on the page at `url`; a refusal leads to the job's page."""
+    try:
+        act(get_job(job_id).pk, actor=request.user)
+    except QueueProblem as problem:
+        return answer_refused(request, problem.text, _job_url(job_id))
+    return answer_done(request, text, url)
 
 
 def _job_url(job_id: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mediaflow.base.access import admin_required
-from mediaflow.base.htmx import ask
+from mediaflow.base.htmx import ask_first
 from transcode.models import JobStatus, Preset
 from transcode.pages.preset_form import ImportForm, PresetForm, initial_values
 from transcode.pages.preset_words import badges_of, preset_words
@@ -22,6 +23,8 @@ from transcode.presets.spec import PresetProblem, PresetSpec
 from transcode.states import ACTIVE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mediaflow.base.htmx import HtmxHttpRequest
 
 
@@ -49,19 +52,7 @@ def preset_detail(request: HtmxHttpRequest, slug: str) -> HttpResponse:
 @admin_required
 @require_http_methods(["GET", "POST"])
 def preset_new(request: HtmxHttpRequest) -> HttpResponse:
-    form = PresetForm(request.POST or None, initial=initial_values(None))
-    if request.method == "POST" and form.is_valid():
-        try:
-            preset = preset_services.create_preset(
-                name=form.cleaned_data["name"],
-                spec=form.spec,
-                description=form.cleaned_data["description"],
-                actor=request.user,
-            )
-            return answer_moved_on(request, f"{preset.name} is made.", _url(preset))
-        except PresetProblem as problem:
-            form.add_problem(problem)
-    return _form_page(request, form, None)
+    return _form_page(request, None, preset_services.create_preset, "is made")
 
 
 @admin_required
@@ -71,20 +62,7 @@ def preset_edit(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     if preset.is_builtin:
         text = f"{preset.name} is built in and stays as it is; make a copy and change that."
         return answer_refused(request, text, _url(preset))
-    form = PresetForm(request.POST or None, initial=initial_values(preset))
-    if request.method == "POST" and form.is_valid():
-        try:
-            preset_services.edit_preset(
-                preset,
-                name=form.cleaned_data["name"],
-                spec=form.spec,
-                description=form.cleaned_data["description"],
-                actor=request.user,
-            )
-            return answer_moved_on(request, f"{preset.name} is saved.", _url(preset))
-        except PresetProblem as problem:
-            form.add_problem(problem)
-    return _form_page(request, form, preset)
+    return _form_page(request, preset, partial(preset_services.edit_preset, preset), "is saved")
 
 
 @admin_required
@@ -102,16 +80,15 @@ def preset_copy(request: HtmxHttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def preset_delete_ask(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     preset = get_object_or_404(Preset, slug=slug)
-    context = {
-        "title": f"Delete {preset.name}?",
-        "text": "Jobs that are done keep the rules they ran with. It cannot be brought back; export"
+    return ask_first(
+        request,
+        title=f"Delete {preset.name}?",
+        text="Jobs that are done keep the rules they ran with. It cannot be brought back; export"
         " it first if you may want it again.",
-        "action": reverse("transcode:preset_delete", args=[preset.slug]),
-        "verb": "Delete the preset",
-        "danger": True,
-        "cancel_url": _url(preset),
-    }
-    return ask(request, context)
+        action=reverse("transcode:preset_delete", args=[preset.slug]),
+        verb="Delete the preset",
+        cancel_url=_url(preset),
+    )
 
 
 @admin_required
@@ -171,7 +148,22 @@ def _card(preset: Preset) -> dict[str, Any]:
     return {"preset": preset, "words": preset_words(spec), "badges": badges_of(spec)}
 
 
-def _form_page(request: HtmxHttpRequest, form: PresetForm, preset: Preset | None) -> HttpResponse:
+def _form_page(
+    request: HtmxHttpRequest, preset: Preset | None, save: Callable[..., Preset], done: str
+) -> HttpResponse:
+    """The form, or what comes after a right one is saved. `done`: what is said of it then."""
+    form = PresetForm(request.POST or None, initial=initial_values(preset))
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = save(
+                name=form.cleaned_data["name"],
+                spec=form.spec,
+                description=form.cleaned_data["description"],
+                actor=request.user,
+            )
+            return answer_moved_on(request, f"{saved.name} {done}.", _url(saved))
+        except PresetProblem as problem:
+            form.add_problem(problem)
     status = 422 if form.is_bound else 200
     context = {"form": form, "preset": preset}
     return render(request, "transcode/preset_form.html", context, status=status)

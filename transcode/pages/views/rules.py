@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from library.listing.filters import FilterProblem, files_matching
 from library.pages.filter_pills import describe_query
 from mediaflow.base.access import admin_required, operator_required
-from mediaflow.base.htmx import ask, render_page
+from mediaflow.base.htmx import ask_first, render_page
 from mediaflow.base.ids import read_id
 from mediaflow.base.models import Operation
 from transcode.models import Rule, RuleRun
@@ -208,16 +208,15 @@ def _run_text(run: RuleRun) -> str:
 @require_GET
 def rule_delete_ask(request: HtmxHttpRequest, rule_id: int) -> HttpResponse:
     rule = _get(rule_id)
-    context = {
-        "title": f"Delete {rule.name}?",
-        "text": "What it has queued stays in the queue, and what it has done stays done. Its log"
+    return ask_first(
+        request,
+        title=f"Delete {rule.name}?",
+        text="What it has queued stays in the queue, and what it has done stays done. Its log"
         " of decisions goes.",
-        "action": reverse("transcode:rule_delete", args=[rule.pk]),
-        "verb": "Delete the rule",
-        "danger": True,
-        "cancel_url": _url(rule),
-    }
-    return ask(request, context)
+        action=reverse("transcode:rule_delete", args=[rule.pk]),
+        verb="Delete the rule",
+        cancel_url=_url(rule),
+    )
 
 
 @admin_required
