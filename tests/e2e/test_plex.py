@@ -128,8 +128,10 @@ def map_and_test(page: Page, site: RunningSite, films: Path) -> None:
     page.fill("[name=source]", "/data")
     page.click("main .form .btn-primary")
     page.get_by_role("button", name="Test Living room").click()
-    page.get_by_role("link", name="See each file").click(timeout=WAIT_MS)
-    page.get_by_text("1 of 3 files were found here.").wait_for()
+    page.get_by_text("1 of 3 files were found here.").wait_for(timeout=WAIT_MS)
+    page.get_by_role(
+        "columnheader", name="In Plex", exact=True
+    ).wait_for()  # each file, without a reload
     look(page, "mappings-tested")
 
 

@@ -170,7 +170,9 @@ def test_lint_leaves_good_markup_alone(source: str) -> None:
 )
 def test_scripts_need_no_eval_and_build_no_html_from_text(path: Path) -> None:
     source = path.read_text()
-    assert not re.search(r"\beval\(|\bFunction\(|innerHTML|outerHTML|insertAdjacentHTML", source)
+    assert not re.search(
+        r"\beval\(|\bFunction\(|\.innerHTML|\.outerHTML|insertAdjacentHTML", source
+    )
     assert not re.search(r"""setAttribute\(["']style""", source)
     assert "http" not in re.sub(r"//.*", "", source)
 
