@@ -152,7 +152,7 @@ def _refuse(request: HtmxHttpRequest, text: str) -> HttpResponse:
     return redirect("library:file_list")
 
 
-# ------------------------------------------------------------------------- collections
+# Collections
 
 
 @require_GET

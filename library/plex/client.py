@@ -92,7 +92,7 @@ class PlexClient:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    # ------------------------------------------------------------------ what there is to read
+    # What there is to read
 
     def identity(self) -> tuple[str, str]:
         """Machine identifier and version; also answered without a valid token."""
@@ -162,7 +162,7 @@ class PlexClient:
             raise
         return next(iter(read_page(container, is_whole=True).items), None)
 
-    # ------------------------------------------------------------------ calls
+    # Calls
 
     def get(
         self,

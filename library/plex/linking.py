@@ -155,7 +155,7 @@ def _adopt_items(parts: Sequence[int]) -> None:
     update_rows(MediaItem, ["plex_guid"], [(guid, pk) for pk, guid in guids.items()])
 
 
-# ------------------------------------------------------------------------- taking apart
+# Taking apart
 
 
 def unlink_section(section: PlexSection) -> None:

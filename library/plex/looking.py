@@ -99,7 +99,7 @@ def refresh_server(server: PlexServer) -> bool:
     return True
 
 
-# ------------------------------------------------------------------------- by the clock
+# By the clock
 
 
 def due_looks(now: datetime) -> list[PlexAccount | PlexServer]:

@@ -177,7 +177,7 @@ class SectionSync:
             found.update(facts.rating_key for facts in self.client.details(chunk))
         return found
 
-    # ------------------------------------------------------------------ nothing or little changed
+    # Nothing or little changed
 
     def _since(self) -> int:
         return max(0, self.section.listed_until - SLACK_S)
@@ -262,7 +262,7 @@ class SectionSync:
             if not page.returned or page.total is None or start >= page.total:
                 return
 
-    # ------------------------------------------------------------------ a sweep
+    # A sweep
 
     def _new_sweep(self, facts: SectionFacts, now: int, *, is_full: bool) -> Sweep:
         section = self.section
@@ -350,7 +350,7 @@ class SectionSync:
             message="Reading what Plex knows",
         )
 
-    # ------------------------------------------------------------------ the end
+    # The end
 
     def _finish(self, mode: str, now: int) -> dict[str, Any]:
         section = self.section

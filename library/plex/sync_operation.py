@@ -168,7 +168,7 @@ def sync_in_words(summary: dict[str, Any], items: int) -> str:
     return f"{items:,} items: {', '.join(parts) or 'nothing changed'}."
 
 
-# ------------------------------------------------------------------------- by the clock
+# By the clock
 
 
 def due_sections(now: datetime) -> list[PlexSection]:

@@ -149,7 +149,7 @@ class SyncWriter:
         counts.matched += matched
         counts.unmatched += len(found) - matched
 
-    # ------------------------------------------------------------------ made anew
+    # Made anew
 
     def _remade(self, items: Sequence[ItemFacts]) -> dict[int, str]:
         """Rows whose rating key Plex gave up, and the new key of the same film."""
@@ -182,7 +182,7 @@ class SyncWriter:
         for pk, rating_key in followed.items():
             PlexItem.objects.filter(pk=pk).update(rating_key=rating_key)
 
-    # ------------------------------------------------------------------ files
+    # Files
 
     def _files(self, items: Sequence[ItemFacts], found: dict[str, Found]) -> dict[str, int]:
         """The file of each path: of a folder library, else a row of the section's own."""
@@ -241,7 +241,7 @@ class SyncWriter:
         update_rows(MediaItem, ["plex_guid"], [(guid, pk) for pk, guid in guids.items()])
         return chosen
 
-    # ------------------------------------------------------------------ items and parts
+    # Items and parts
 
     def _save_items(
         self, items: Sequence[ItemFacts], media_items: dict[str, int | None]

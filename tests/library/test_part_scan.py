@@ -142,7 +142,7 @@ def test_a_file_stands_for_its_folder(library: Library) -> None:
     assert summary.added == 1
 
 
-# ---------------------------------------------------------------------- only the whole can tell
+# Only the whole can tell
 
 
 def unmount(library: Library) -> None:
@@ -219,7 +219,7 @@ def test_a_folder_in_another_one_is_looked_at_once() -> None:
     assert outermost([b"A", b""]) == [b""]
 
 
-# ---------------------------------------------------------------------- as an operation
+# As an operation
 
 
 def test_an_operation_that_cannot_tell_scans_the_whole_library(library: Library) -> None:

@@ -48,7 +48,7 @@ def _section(stand_in: PlexStandIn, key: str) -> Section:
     return stand_in.world.sections[key]
 
 
-# ------------------------------------------------------------------------- the server itself
+# The server itself
 
 
 def _root(stand_in: PlexStandIn, _seen: Seen) -> Tree:
@@ -122,7 +122,7 @@ def _section_details(stand_in: PlexStandIn, seen: Seen, key: str) -> Tree:
     return found
 
 
-# ------------------------------------------------------------------------- items
+# Items
 
 
 def _all(stand_in: PlexStandIn, seen: Seen, key: str) -> Answer:
@@ -244,7 +244,7 @@ def _refresh_item(stand_in: PlexStandIn, _seen: Seen, key: str) -> Answer:
     return Answer()
 
 
-# ------------------------------------------------------------------------- sections: scans, trash
+# Sections: scans, trash
 
 
 def _refresh(stand_in: PlexStandIn, seen: Seen, key: str) -> Answer:
@@ -274,7 +274,7 @@ def _analyze_section(stand_in: PlexStandIn, _seen: Seen, key: str) -> Answer:
     return Answer()
 
 
-# ------------------------------------------------------------------------- collections
+# Collections
 
 
 def _make_collection(stand_in: PlexStandIn, seen: Seen) -> Tree | Answer:
@@ -305,7 +305,7 @@ def _take_from_collection(stand_in: PlexStandIn, _seen: Seen, key: str, member: 
     return Answer() if taken else NOT_FOUND
 
 
-# ------------------------------------------------------------------------- plays
+# Plays
 
 
 def _sessions(stand_in: PlexStandIn, _seen: Seen) -> Tree:

@@ -69,7 +69,7 @@ class PlexStandIn:
     def __exit__(self, *_exc: object) -> None:
         self.stop()
 
-    # ------------------------------------------------------------------ for tests
+    # For tests
 
     def fail(self, match: str = "", **values: Any) -> Fault:
         """Add a fault (see `Fault`)."""
@@ -95,7 +95,7 @@ class PlexStandIn:
             time.sleep(0.01)
         raise TimeoutError("a section of the stand-in is still being scanned")
 
-    # ------------------------------------------------------------------ one call
+    # One call
 
     def serve(self, seen: Seen) -> tuple[Answer, Fault | None]:
         call = f"{seen.method} {seen.path}?" + "&".join(f"{k}={v}" for k, v in seen.params)

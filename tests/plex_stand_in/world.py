@@ -138,7 +138,7 @@ class World:
         self._next_id = 100
         self._tag_ids: dict[tuple[str, str], int] = {}
 
-    # ------------------------------------------------------------------ making
+    # Making
 
     def new_id(self) -> int:
         with self.lock:
@@ -307,7 +307,7 @@ class World:
         ]
         return media_tree(self.new_id(), parts, **values)
 
-    # ---------------------------------------------------------------- changing
+    # Changing
 
     def section_of(self, rating_key: str) -> Section | None:
         return next((s for s in self.sections.values() if rating_key in s.items), None)
@@ -364,7 +364,7 @@ class World:
         with self.lock:
             self.sessions.clear()
 
-    # ------------------------------------------------------------- collections
+    # Collections
 
     def collection(self, section: Section, title: str) -> Item:
         """The collection of this name, made when it is new. Its members carry its tag."""

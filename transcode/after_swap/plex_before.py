@@ -33,7 +33,7 @@ ASKED: Final = declare("plex.asked_before", "Plex looks at the folder with both 
 SEEN: Final = declare("plex.seen", "Plex has the new file on the same rating key")
 
 
-# ------------------------------------------------------------------ who watches
+# Who watches
 
 
 def watched_by(file_id: int, deadline_s: float) -> str:
@@ -72,7 +72,7 @@ def _watched_on(server: PlexServer, keys: set[str], budget_s: float) -> str:
     return f"It is being watched on {', '.join(players)} ({server.name})."
 
 
-# ------------------------------------------------------------------ both names exist
+# Both names exist
 
 
 def wait_for_plex(

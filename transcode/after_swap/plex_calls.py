@@ -72,7 +72,7 @@ class PlexCalls:
             raise out_of_time(self._server.name)
         return min(CALL_TIMEOUT_S, self.left_s())
 
-    # ---------------------------------------------------------------- reading
+    # Reading
 
     def film(self, rating_key: str) -> Film | None:
         """The whole item, with all its tags; None when it is gone."""
@@ -143,7 +143,7 @@ class PlexCalls:
         """Whether a scan of the section is under way."""
         return any(one.is_refreshing for one in self.sections() if one.key == section_key)
 
-    # ---------------------------------------------------------------- telling
+    # Telling
 
     def refresh(self, section_key: str, folder: str) -> None:
         """Queue a scan of one folder ("": the whole section). Nothing is read again from the net:

@@ -127,7 +127,7 @@ class _Walk:
             return Later(waits[0], POLL_S)
         return Done(self._in_words())
 
-    # ---------------------------------------------------------------- steps
+    # Steps
 
     def _scan(self) -> None:
         """One call for each section, for all films that wait for one on this server."""
@@ -234,7 +234,7 @@ class _Walk:
         reach(FINISHED)
         return Done("")
 
-    # ---------------------------------------------------------------- questions
+    # Questions
 
     def _check(self, swap: PlexSwap) -> None:
         """Before Plex is changed. Raises Superseded, OutboxStopped."""

@@ -120,7 +120,7 @@ def test_sections_of_real_servers_are_read() -> None:
         assert all(section.locations and section.content_changed_at for section in sections)
 
 
-# ------------------------------------------------------------------------- the stand-in's shapes
+# The stand-in's shapes
 
 
 @pytest.fixture

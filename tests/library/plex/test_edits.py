@@ -90,7 +90,7 @@ def states(batch: PlexEditBatch) -> set[str]:
     return set(batch.edits.values_list("state", flat=True))
 
 
-# ------------------------------------------------------------------------- the choke point
+# The choke point
 
 
 @pytest.mark.parametrize("keys", [[], [""], ["1,2"], ["x y"], ["1"] * (CHUNK_IDS + 1)])
@@ -129,7 +129,7 @@ def test_a_server_of_somebody_else_is_not_written_to(plex: PlexStandIn) -> None:
         PlexWriter(server)
 
 
-# ------------------------------------------------------------------------- tags
+# Tags
 
 
 def test_adding_a_label_loses_no_other_tag(
@@ -261,7 +261,7 @@ def test_a_batch_that_was_undone_on_its_way_does_not_go_on(
     assert active_edit(batch) is None
 
 
-# ------------------------------------------------------------------------- batches
+# Batches
 
 
 def test_titles_are_filled_in_and_locked(
@@ -425,7 +425,7 @@ def test_nothing_to_do_is_refused(operator: User, change: dict[str, Any], words:
         start_edit(selection=FileSelection(ids=(1,)), change=ItemChange(**change), actor=operator)
 
 
-# ------------------------------------------------------------------------- pure
+# Pure
 
 
 def test_parameters_name_the_full_set_and_what_goes() -> None:

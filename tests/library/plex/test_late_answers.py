@@ -71,7 +71,7 @@ def change(server: PlexServer, **values: Any) -> Callable[[], object]:
     return lambda: PlexServer.objects.filter(pk=server.pk).update(**values)
 
 
-# ------------------------------------------------------------------ answers of plex.tv
+# Answers of plex.tv
 
 
 def test_a_look_at_plex_tv_does_not_undo_a_sign_out(
@@ -155,7 +155,7 @@ def test_a_look_writes_only_what_plex_tv_told(account: PlexAccount) -> None:
         assert f'"{column}"' not in written, column
 
 
-# ------------------------------------------------------------------ answers of servers
+# Answers of servers
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -236,7 +236,7 @@ def test_how_a_call_went_says_nothing_of_a_token_that_came_meanwhile(server: Ple
         assert (server_now.is_token_dead, server_now.error) == (True, "Signed out."), problem
 
 
-# ------------------------------------------------------------------ what people type
+# What people type
 
 
 def settings_of(server: PlexServer, *changed: str, **values: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def text_of(response: Any) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
-# ------------------------------------------------------------------ signing in
+# Signing in
 
 
 def test_an_empty_page_says_what_signing_in_brings(as_admin: Client, as_viewer: Client) -> None:
@@ -153,7 +153,7 @@ def test_signing_out_asks_first(as_admin: Client, plex: PlexStandIn) -> None:
     assert "Signed out" in text_of(as_admin.get(reverse("library:plex")))
 
 
-# ------------------------------------------------------------------ servers
+# Servers
 
 
 def test_a_server_is_added_by_its_address_and_token(as_admin: Client, plex: PlexStandIn) -> None:
@@ -348,7 +348,7 @@ def test_a_library_says_how_it_stands(
     assert ("Failed" in shown) == (word == "Failed")
 
 
-# ------------------------------------------------------------------ folders
+# Folders
 
 
 def test_folders_of_plex_are_added_as_libraries(
@@ -388,7 +388,7 @@ def test_only_folders_of_the_library_are_added(
     assert not Library.objects.exists()
 
 
-# ------------------------------------------------------------------ path mappings
+# Path mappings
 
 
 def test_a_mapping_is_added_changed_and_removed(as_admin: Client, server: PlexServer) -> None:

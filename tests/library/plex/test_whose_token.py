@@ -63,7 +63,7 @@ def refuse(server: PlexServer, plex: PlexStandIn, token: str) -> None:
     assert server.is_token_dead
 
 
-# ------------------------------------------------------------------ which token stays
+# Which token stays
 
 
 @pytest.mark.parametrize("is_owned", [True, False])
@@ -150,7 +150,7 @@ def test_the_owner_takes_over_from_a_guest_and_a_guest_not_from_another(plex: Pl
     assert token_of(server) == "server-token-for-ada"
 
 
-# ------------------------------------------------------------------ where a token goes
+# Where a token goes
 
 
 def got_a_token(stand_in: PlexStandIn) -> bool:

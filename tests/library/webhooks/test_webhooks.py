@@ -210,7 +210,7 @@ def test_the_secret_stays_out_of_the_log() -> None:
     assert secret not in redact(f"Forbidden: /hooks/{secret}/")
 
 
-# ---------------------------------------------------------------------- what follows
+# What follows
 
 
 def test_an_import_has_its_folder_looked_at(hook: Callable[..., Any]) -> None:
@@ -349,7 +349,7 @@ def test_a_new_film_in_plex_has_its_section_synced(hook: Callable[..., Any]) -> 
     assert Operation.objects.filter(kind="plex_sync").count() == 1
 
 
-# ---------------------------------------------------------------------- the page
+# The page
 
 
 def test_the_address_is_shown_once_and_works(as_admin: Client, admin_user: User) -> None:

@@ -240,7 +240,7 @@ def test_what_was_done_long_ago_is_removed() -> None:
     assert OutboxEntry.objects.count() == 1
 
 
-# ---------------------------------------------------------------------- Sonarr, Radarr
+# Sonarr, Radarr
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ def test_no_server_means_no_entries() -> None:
     assert OutboxEntry.objects.get().outcome == "No server has to know."
 
 
-# ---------------------------------------------------------------------- the page
+# The page
 
 
 def test_the_page_says_what_waits_why_and_what_may_be_done(as_admin: Client) -> None:

@@ -166,7 +166,7 @@ def test_what_was_changed_meanwhile_is_not_undone_where_the_key_stays(
     assert cinema.item().tags("Label") == []
 
 
-# ---------------------------------------------------------------------- Plex is away
+# Plex is away
 
 
 def test_a_dead_plex_neither_fails_nor_repeats_a_job(
@@ -258,7 +258,7 @@ def test_streams_that_stay_old_are_analysed_again(
     assert cinema.swap().step == "done"
 
 
-# ---------------------------------------------------------------------- batches, undo, watching
+# Batches, undo, watching
 
 
 def test_two_swaps_in_one_folder_are_one_scan(make_cinema: Callable[..., Cinema]) -> None:
@@ -414,7 +414,7 @@ def test_a_file_of_two_episodes_is_two_items_and_one_scan(
     assert sorted(analysed) == sorted(steps)
 
 
-# ---------------------------------------------------------------------- faults 15, 20, 52
+# Faults 15, 20, 52
 
 
 def test_fault_15_plex_is_not_asked_to_look_at_a_disk_that_is_away(

@@ -51,7 +51,7 @@ def _until(cinema: Cinema, step: str) -> None:
     raise AssertionError(PlexSwap.objects.get().step)
 
 
-# ---------------------------------------------------------------------- what is noted before
+# What is noted before
 
 
 def test_a_server_whose_token_cannot_be_read_is_not_asked_and_our_rows_say(
@@ -185,7 +185,7 @@ def test_an_undo_of_an_item_that_has_gone_looks_for_the_film_elsewhere(
     assert fresh.rating_key in keys
 
 
-# ---------------------------------------------------------------------- who watches
+# Who watches
 
 
 @pytest.mark.parametrize("values", [{"is_enabled": False}, {"url": ""}])
@@ -208,7 +208,7 @@ def test_where_no_time_is_left_nobody_is_asked_who_watches(
     assert cinema.plex.requests == []
 
 
-# ---------------------------------------------------------------------- the calls
+# The calls
 
 
 def test_a_busy_server_is_waited_for_within_the_time_and_no_longer(
@@ -273,7 +273,7 @@ def test_a_film_that_no_agent_knows_is_found_by_its_title(
         )
 
 
-# ---------------------------------------------------------------------- telling Plex
+# Telling Plex
 
 
 @pytest.mark.parametrize("how", ["switched off", "removed"])
@@ -409,7 +409,7 @@ def test_an_item_of_two_files_keeps_the_other_one(make_cinema: Callable[..., Cin
     assert files[other] is None
 
 
-# ---------------------------------------------------------------------- in words
+# In words
 
 
 @pytest.mark.parametrize(
