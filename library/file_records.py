@@ -36,9 +36,10 @@ PATH_COLUMNS = ("path_raw", "path_digest", "path")
 STAT_COLUMNS = (
     "size_bytes", "mtime_ns", "content_fingerprint", "hard_link_count", "is_symlink", "is_sparse",
 )  # fmt: skip
+AVAILABILITY_COLUMNS = ("availability", "availability_reason", "availability_since")
 _SWAPPED_COLUMNS = (
-    *PATH_COLUMNS, *STAT_COLUMNS, *PROBE_COLUMNS, "search_text", "state", "state_reason",
-    "availability", "availability_reason", "availability_since",
+    *PATH_COLUMNS, *STAT_COLUMNS, *PROBE_COLUMNS, *AVAILABILITY_COLUMNS, "search_text", "state",
+    "state_reason",
 )  # fmt: skip
 _SEARCH_LENGTH = 600
 _SMALL_MAX, _WHOLE_MAX = 32_767, 2_147_483_647

@@ -11,14 +11,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from library.file_records import apply_facts, apply_probe, probe_row, read_facts, save_probe_rows
 from library.folding import display_path
-from library.models import Availability, FileState, Library, LibraryKind, MediaFile
-from library.probing.pool import probe_in_worker
-from library.probing.probe import ProbeProblem
+from library.models import FileState, Library, LibraryKind, MediaFile
 from library.scanning.identity import path_digest
 from library.scanning.marker import read_marker
-from library.scanning.writer import set_availability
 from library.totals import refresh_totals
 from mediaflow.base.audit import record_audit
 from mediaflow.base.hooks import hooked
@@ -340,42 +336,6 @@ def scan_in_words(summary: dict[str, Any]) -> str:
     }  # fmt: skip
     parts = [f"{summary[key]:,} {word}" for key, word in words.items() if summary[key]]
     return f"{summary['files']:,} films: {', '.join(parts) or 'nothing changed'}."
-
-
-def recheck_file(file: MediaFile, *, actor: User | None = None) -> MediaFile:
-    """Look at one file again now (in a worker process, up to a minute). Returns the saved row.
-
-    Never raises for the file's own trouble: its availability says what is wrong.
-    """
-    if file.state == FileState.PROCESSING:  # it belongs to its job
-        return file
-    if file.library.kind != LibraryKind.FOLDER:  # only the next sync knows more
-        return file
-    path = bytes(file.library.root_raw) + b"/" + bytes(file.path_raw)
-    try:
-        facts = read_facts(path)
-        info = probe_in_worker(path)
-    except (ProbeProblem, OSError) as problem:
-        set_availability(file, *_trouble(problem))
-        file.save(update_fields=["availability", "availability_reason", "availability_since"])
-    else:
-        apply_facts(file, facts)
-        apply_probe(file, info)
-        set_availability(file, Availability.PRESENT, "")
-        with transaction.atomic():
-            file.save()
-            save_probe_rows([probe_row(file, info)])
-    record_audit("file.recheck", actor=actor, subject=file.path, detail=file.availability)
-    return file
-
-
-def _trouble(problem: ProbeProblem | OSError) -> tuple[Availability, str]:
-    if isinstance(problem, ProbeProblem):
-        is_gone, text = problem.kind == "vanished", problem.text
-    else:
-        is_gone = isinstance(problem, (FileNotFoundError, NotADirectoryError))
-        text = "It is not in its folder." if is_gone else f"It cannot be read: {problem.strerror}."
-    return (Availability.MISSING if is_gone else Availability.UNREADABLE), text
 
 
 def remove_from_list(

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from django.conf import settings
 
+from library.media_info import MediaInfo, VideoStream
 from library.models import Availability, FileState, Library, MediaFile
+from library.probing.probe import ProbeProblem
+from library.scanning import rechecks
+from library.scanning.identity import path_digest
 from library.scanning.input import library_for
 from library.scanning.marker import write_marker
+from library.scanning.rechecks import recheck_file
 from library.services import (
     LibraryProblem,
     active_scan,
     add_folder_library,
-    recheck_file,
     remove_from_list,
     remove_library,
     rename_library,
@@ -32,7 +37,7 @@ from tests.library.scanning import age, file_at, make_library, scan
 from tests.media import make_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mediaflow.accounts.models import User
 
@@ -267,6 +272,80 @@ def test_a_film_in_work_is_not_rechecked(root: Path) -> None:
     scan(library)
     MediaFile.objects.update(state=FileState.PROCESSING, availability=Availability.PRESENT)
     assert recheck_file(MediaFile.objects.get()).availability == Availability.PRESENT
+
+
+@pytest.fixture
+def film_and_info(root: Path) -> tuple[MediaFile, MediaInfo]:
+    """A scanned file that no prober can read, and what a prober says that can."""
+    (root / "film.mkv").write_bytes(b"x")
+    library = make_library(root)
+    scan(library)
+    video = VideoStream(0, "hevc", width=1920, height=800)
+    return file_at(library, "film.mkv"), MediaInfo("mkv", "matroska", 1, 60.0, 0.0, 8, (video,))
+
+
+def recheck_while(file: MediaFile, probe: Callable[[bytes], MediaInfo]) -> MediaFile:
+    with mock.patch.object(rechecks, "probe_in_worker", probe):
+        return recheck_file(file)
+
+
+@pytest.mark.parametrize("state", [FileState.QUEUED, FileState.IGNORED])
+def test_a_recheck_keeps_the_state_that_was_set_while_it_looked(
+    film_and_info: tuple[MediaFile, MediaInfo], state: FileState
+) -> None:
+    file, info = film_and_info
+
+    def probe(_path: bytes) -> MediaInfo:
+        MediaFile.objects.update(state=state, state_reason="Said meanwhile.", play_count=3)
+        return info
+
+    recheck_while(file, probe)
+    file.refresh_from_db()
+    assert (file.state, file.state_reason, file.play_count) == (state, "Said meanwhile.", 3)
+    assert (file.availability, file.video_codec) == (Availability.PRESENT, "hevc")
+    assert file.probe.detail["video"][0]["codec"] == "hevc"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"path_raw": b"film.mp4", "path_digest": path_digest(b"film.mp4"), "path": "film.mp4"},
+        {"size_bytes": 7},
+        {"mtime_ns": 7},
+        {"state": FileState.PROCESSING},
+    ],
+)
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_recheck_leaves_a_row_that_became_another_file_while_it_looked(
+    film_and_info: tuple[MediaFile, MediaInfo], written: dict[str, Any], is_readable: bool
+) -> None:
+    file, info = film_and_info
+    after: list[Any] = []
+
+    def probe(_path: bytes) -> MediaInfo:
+        MediaFile.objects.update(**written, availability=Availability.PRESENT)
+        after.extend(MediaFile.objects.values())
+        if not is_readable:
+            raise ProbeProblem("vanished", "It is gone.")
+        return info
+
+    shown = recheck_while(file, probe)
+    assert list(MediaFile.objects.values()) == after
+    assert shown.availability == Availability.PRESENT
+    assert "next scan" in AuditEvent.objects.get(action="file.recheck").detail
+
+
+def test_a_recheck_does_not_bring_a_removed_row_back(
+    film_and_info: tuple[MediaFile, MediaInfo],
+) -> None:
+    file, info = film_and_info
+
+    def probe(_path: bytes) -> MediaInfo:
+        MediaFile.objects.all().delete()
+        return info
+
+    recheck_while(file, probe)
+    assert not MediaFile.objects.exists()
 
 
 def test_files_leave_the_list_but_not_those_in_work(root: Path) -> None:

@@ -16,13 +16,13 @@ from django.utils import timezone
 from library.models import Library, MediaFile, PlexItem, PlexPart, PlexSection, PlexServer
 from library.places import find_place
 from library.scanning.input import library_for
+from library.scanning.rechecks import recheck_file
 from library.scanning.rescans import due_rescans, start_due_rescans
 from library.scanning.scan import scan_library
 from library.scanning.watch import watched_libraries
 from library.services import (
     LibraryProblem,
     add_folder_library,
-    recheck_file,
     removal_blockers,
     remove_library,
     start_scan,
@@ -105,7 +105,7 @@ def test_it_is_not_watched_even_if_a_folder_has_its_name(
 
 
 def test_a_recheck_leaves_its_files_as_they_are(heat: MediaFile) -> None:
-    with mock.patch("library.services.read_facts") as looks:
+    with mock.patch("library.scanning.rechecks.read_facts") as looks:
         file = recheck_file(heat)
 
     assert looks.call_count == 0
