@@ -236,7 +236,7 @@ def read_manifest(path: Path) -> Manifest:
 def unpack(path: Path, folder: Path) -> None:
     """Write a backup's files into `folder`; only names that we write ourselves are taken.
 
-    Raises BackupProblem for a damaged one.
+    Raises BackupProblem for a damaged one, OSError where the disk fails.
     """
     (folder / KEYS_PREFIX).mkdir(mode=0o700)
     has_database = False
@@ -248,7 +248,7 @@ def unpack(path: Path, folder: Path) -> None:
                     with (folder / member.name).open("wb") as target:
                         shutil.copyfileobj(handle, target, 1 << 20)
                     has_database |= not member.name.startswith(KEYS_PREFIX)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BackupProblem(f"{path} is damaged: {error}. Nothing was changed.") from None
     if not has_database:
         raise BackupProblem(f"{path} holds no database; it is damaged. Nothing was changed.")

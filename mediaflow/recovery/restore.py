@@ -1,19 +1,21 @@
 """Puts a backup back. The database becomes what it was, the disks do not: the queue stays paused.
 
-Everything is read and checked before the first byte of the live database changes, and the database
+Everything is read, checked and marked as restored before the first byte of the live database
+changes: at no moment, a power cut included, is an old database live whose queue runs. The database
 as it was is kept as `backups/pre-restore-….sqlite3`.
 """
 
 from __future__ import annotations
 
-import os
+import json
+import shutil
 import sqlite3
-import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core import serializers
@@ -23,21 +25,24 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from mediaflow.base.failpoints import declare, reach
 from mediaflow.base.leases import is_running_here
 from mediaflow.base.models import Operation, OperationStatus, Setting
 from mediaflow.base.restore_flag import PENDING_KEY
 from mediaflow.base.settings_store import get_settings
 from mediaflow.recovery import backup
 from mediaflow.recovery.backup import BackupProblem, Manifest
-from mediaflow.supervisor.database import copy_sqlite, set_wal_once
+from mediaflow.supervisor.database import copy_sqlite, is_sqlite_file, set_wal_once
 from servers.models import SlotLease
 from transcode.models import Job, JobStatus
-from transcode.queue.pause import pause_for_restore
+from transcode.queue.pause import PAUSE_KEYS, pause_for_restore, rows_of_restore_pause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-PAUSE_REASON = (
+PUT_BACK = declare("restore.put_back", "the database is the backup's, keys and schema are not yet")
+_SCRATCH_PREFIX: Final = ".mf-restore-"
+PAUSE_REASON: Final = (
     "The database was restored from a backup. Run `mediaflow doctor --library`: it compares the"
     " database with the disks and lets the queue go on."
 )
@@ -53,7 +58,7 @@ class Restored:
 def restore_backup(path: Path) -> Restored:
     """Replace the database by the one in the backup. The caller holds the instance lock.
 
-    Raises BackupProblem; then nothing was changed.
+    Raises BackupProblem; its text says whether something was changed.
     """
     manifest = backup.read_manifest(path)
     if manifest.engine != connection.vendor:
@@ -63,15 +68,47 @@ def restore_backup(path: Path) -> Restored:
         )
     _refuse_newer(manifest)
     _refuse_while_working()
-    with tempfile.TemporaryDirectory(prefix="restore-", dir=settings.DATA_DIR) as name:
-        folder = Path(name)
-        backup.unpack(path, folder)
-        kept = _put_back(manifest, folder)
-        if manifest.has_keys:
-            _put_keys_back(folder)
-    call_command("migrate", interactive=False, verbosity=0)
-    mark_restored()
+    with ExitStack() as scratch:
+        try:
+            folder = _scratch_folder(scratch, settings.DATA_DIR)
+            backup.unpack(path, folder)
+            keys = _lay_keys_ready(folder, scratch) if manifest.has_keys else []
+            kept = _put_back(manifest, folder)
+        except (OSError, sqlite3.Error, DatabaseError, ValueError) as error:
+            raise BackupProblem(
+                f"The backup cannot be put back: {_words(error)}. Nothing was changed."
+            ) from error
+        reach(PUT_BACK)
+        _finish(keys)
     return Restored(manifest, kept, manifest.has_keys)
+
+
+def _scratch_folder(scratch: ExitStack, parent: Path) -> Path:
+    """An empty folder; those of restores that were killed go (the lock is ours). Raises OSError."""
+    for left in parent.glob(f"{_SCRATCH_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return Path(scratch.enter_context(TemporaryDirectory(prefix=_SCRATCH_PREFIX, dir=parent)))
+
+
+def _words(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(said.split()).rstrip(".") or type(error).__name__
+
+
+def _finish(keys: list[Path]) -> None:
+    """What is left once the database is the backup's. Raises BackupProblem; may be repeated."""
+    try:
+        if is_sqlite_file():
+            Path(str(connection.settings_dict["NAME"])).chmod(0o600)
+            set_wal_once()
+        for key in keys:
+            key.replace(settings.ENVIRONMENT.keys_dir / key.name)
+        call_command("migrate", interactive=False, verbosity=0)
+    except Exception as error:  # a migration runs code of any kind
+        raise BackupProblem(
+            f"The database is the backup's now and its queue is paused, but not all is done:"
+            f" {_words(error)}. Put that right, then run the same restore again."
+        ) from error
 
 
 def _refuse_while_working() -> None:
@@ -102,10 +139,34 @@ def _leases() -> Iterator[tuple[str, str]]:
 def mark_restored() -> None:
     """The queue waits until database and disks were compared (`mediaflow.recovery.reconcile`)."""
     before = get_settings("queue_paused", "queue_paused_reason")
-    Setting.objects.get_or_create(
-        key=PENDING_KEY, defaults={"value": {"since": timezone.now().isoformat(), **before}}
-    )
+    Setting.objects.get_or_create(key=PENDING_KEY, defaults={"value": _pending(before)})
     pause_for_restore(PAUSE_REASON)
+
+
+def _mark_unpacked(database: sqlite3.Connection) -> None:
+    """`mark_restored` for a database that is not live yet, whatever version made it."""
+    keys = (PENDING_KEY, *PAUSE_KEYS)
+    query = f"SELECT key, value FROM base_setting WHERE key IN ({', '.join('?' * len(keys))})"
+    stored = {key: json.loads(value) for key, value in database.execute(query, keys)}
+    marks = {
+        PENDING_KEY: stored.get(PENDING_KEY, _pending(stored)),
+        **rows_of_restore_pause(stored, PAUSE_REASON),
+    }
+    changed_at = str(connection.ops.adapt_datetimefield_value(timezone.now()))
+    rows = [(key, json.dumps(value), changed_at) for key, value in marks.items()]
+    with database:
+        database.executemany(
+            "INSERT OR REPLACE INTO base_setting (key, value, changed_at) VALUES (?, ?, ?)", rows
+        )
+
+
+def _pending(before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the queue was like, so that it can be so again."""
+    return {
+        "since": timezone.now().isoformat(),
+        "queue_paused": before.get("queue_paused", False),
+        "queue_paused_reason": before.get("queue_paused_reason", ""),
+    }
 
 
 def _refuse_newer(manifest: Manifest) -> None:
@@ -143,6 +204,7 @@ def _put_sqlite_back(source_path: Path, manifest: Manifest) -> Path | None:
                 f"The database in the backup is damaged ({verdict}). Nothing was changed."
             )
         _refuse_newer(replace(manifest, migrations=[row[0] for row in held]))  # it may lie
+        _mark_unpacked(source)
         live = Path(str(connection.settings_dict["NAME"]))
         kept: Path | None = None
         if live.exists():
@@ -152,8 +214,6 @@ def _put_sqlite_back(source_path: Path, manifest: Manifest) -> Path | None:
         connections.close_all()
         with closing(sqlite3.connect(live, timeout=60)) as target:
             source.backup(target)
-    live.chmod(0o600)
-    set_wal_once()
     return kept
 
 
@@ -177,6 +237,7 @@ def _put_rows_back(rows_path: Path, manifest: Manifest) -> None:
         try:
             for row in serializers.deserialize("jsonl", handle):
                 row.save()
+            mark_restored()
         except (DeserializationError, ValueError) as error:
             raise BackupProblem(f"The backup is damaged: {error}. Nothing was changed.") from None
         with connection.cursor() as cursor:
@@ -190,11 +251,15 @@ def _no_style() -> Any:
     return no_style()
 
 
-def _put_keys_back(folder: Path) -> None:
+def _lay_keys_ready(folder: Path, scratch: ExitStack) -> list[Path]:
+    """Copies beside the keys: what is left is a rename, which needs no room. Raises OSError."""
     keys_dir: Path = settings.ENVIRONMENT.keys_dir
     keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = _scratch_folder(scratch, keys_dir)
+    ready = []
     for source in sorted((folder / "keys").iterdir()):
-        part = keys_dir / f".{source.name}.{os.getpid()}.part"
-        part.touch(mode=0o600)
-        part.write_bytes(source.read_bytes())
-        part.replace(keys_dir / source.name)
+        copy = beside / source.name
+        copy.touch(mode=0o600)
+        copy.write_bytes(source.read_bytes())
+        ready.append(copy)
+    return ready

@@ -23,12 +23,13 @@ from mediaflow.base.settings_store import get_settings, set_setting
 from mediaflow.base.wake import ring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from django.contrib.auth.models import AbstractBaseUser
 
 # A row of its own beside the two settings that people see: {"by", "job_id"}, {} for a person.
 SIGNED_KEY: Final = "queue_pause_signed"
+PAUSE_KEYS: Final = ("queue_paused", "queue_paused_reason", SIGNED_KEY)
 REASON_LENGTH: Final = 300
 
 
@@ -104,9 +105,19 @@ def resume_from_trash(*, job_id: int | None) -> bool:
 def pause_for_restore(reason: str) -> None:
     """Whose pause it was before is kept beside it."""
     with _changing() as signed:
-        is_ours = _pause_of(signed.value).by is PausedBy.RESTORE
-        before = signed.value.get("before", {}) if is_ours else signed.value
-        _write(signed, True, reason, {"by": PausedBy.RESTORE, "before": before}, None)
+        _write(signed, True, reason, _signed_by_restore(signed.value), None)
+
+
+def rows_of_restore_pause(stored: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The same as rows, for a database that is not live yet. `stored`: its rows of PAUSE_KEYS."""
+    signed = _signed_by_restore(stored.get(SIGNED_KEY) or {})
+    return dict(zip(PAUSE_KEYS, (True, reason[:REASON_LENGTH], signed), strict=True))
+
+
+def _signed_by_restore(signed: dict[str, Any]) -> dict[str, Any]:
+    is_ours = signed.get("by") == PausedBy.RESTORE
+    before = signed.get("before", {}) if is_ours else signed
+    return {"by": PausedBy.RESTORE, "before": before}
 
 
 def end_restore_pause(*, was_paused: bool, reason: str) -> None:

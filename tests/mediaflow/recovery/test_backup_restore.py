@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import tarfile
 from contextlib import closing
@@ -242,6 +243,100 @@ def test_a_backup_taken_while_others_write_is_consistent(
     finally:
         writer.kill()
         writer.communicate()
+
+
+def is_pending(instance: Instance) -> bool:
+    return bool(rows(instance, "SELECT key FROM base_setting WHERE key = 'reconcile_pending'"))
+
+
+def left_in(instance: Instance) -> list[Path]:
+    """Scratch folders of restores."""
+    return [*instance.data_dir.glob(".mf-*"), *(instance.data_dir / "keys").glob(".mf-*")]
+
+
+@pytest.fixture
+def archive_with_keys(instance: Instance, tmp_path: Path) -> Path:
+    """A backup with its keys, of an instance with one person that has two by now."""
+    shell(instance, PERSON.format(name="ada"))
+    instance.run("backup", "--with-keys", str(tmp_path / "keys.tar.gz"), check=True)
+    shell(instance, PERSON.format(name="eve"))
+    return tmp_path / "keys.tar.gz"
+
+
+def test_a_restore_that_was_killed_leaves_a_queue_that_waits(
+    instance: Instance, archive_with_keys: Path
+) -> None:
+    cut = instance.run("restore", str(archive_with_keys), MEDIAFLOW_FAILPOINT="restore.put_back")
+    assert cut.returncode == -signal.SIGKILL
+    assert (people(instance), is_paused(instance), is_pending(instance)) == (["ada"], True, True)
+    resumed = instance.run(
+        "shell", "-v0", "-c", "from transcode.services import *; resume_queue(actor=None)"
+    )
+    assert "QueueProblem" in resumed.stderr
+    assert is_paused(instance)
+
+    instance.run("restore", str(archive_with_keys), check=True)
+    assert left_in(instance) == []
+    instance.run("doctor", "--library")
+    assert (is_paused(instance), is_pending(instance)) == (False, False)
+
+
+FULL_DISK = """
+import errno
+from pathlib import Path
+from unittest import mock
+from django.core.management import call_command
+
+real = Path.{call}
+
+
+def full(path, *args):
+    if "keys" in path.parts:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return real(path, *args)
+
+
+with mock.patch.object(Path, {call!r}, full):
+    call_command("restore", {archive!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "then"),
+    [
+        ("write_bytes", (["ada", "eve"], False, False)),  # before anything was changed
+        ("replace", (["ada"], True, True)),
+    ],
+)
+def test_keys_that_cannot_be_written_are_a_sentence_that_says_what_state_things_are_in(
+    instance: Instance,
+    archive_with_keys: Path,
+    call: str,
+    then: tuple[list[str], bool, bool],
+) -> None:
+    code = FULL_DISK.format(call=call, archive=str(archive_with_keys))
+    done = instance.run("shell", "-v0", "-c", code)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+    says = "Nothing was changed" if call == "write_bytes" else "run the same restore again"
+    assert "No space left on device" in done.stderr and says in done.stderr
+    assert (people(instance), is_paused(instance), is_pending(instance)) == then
+    assert left_in(instance) == []
+    instance.run("restore", str(archive_with_keys), check=True)
+    assert people(instance) == ["ada"]
+
+
+def test_a_migration_that_fails_is_a_sentence_and_the_queue_waits(
+    instance: Instance, archive: Path, tmp_path: Path
+) -> None:
+    """The backup says of one change that it has not had it."""
+    forget = "DELETE FROM django_migrations WHERE app = 'base' AND name = '0001_initial'"
+    older = tmp_path / "older.tar.gz"
+    _rewrite(archive, older, {}, forget)
+    shell(instance, PERSON.format(name="eve"))
+    done = instance.run("restore", str(older))
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+    assert "run the same restore again" in done.stderr
+    assert (people(instance), is_paused(instance), is_pending(instance)) == (["ada"], True, True)
 
 
 LEASES = {

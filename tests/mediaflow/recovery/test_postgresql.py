@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -38,7 +39,8 @@ def cluster_url(postgresql_address: str) -> str:  # noqa: F811
     return make_database(postgresql_address, f"mf{uuid4().hex}")
 
 
-def test_backup_and_restore_on_postgresql(cluster_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cut_at", ["", "restore.put_back"])
+def test_backup_and_restore_on_postgresql(cluster_url: str, tmp_path: Path, cut_at: str) -> None:
     instance = Instance(tmp_path / "data", instance_environment(tmp_path / "data"))
     instance.env["MEDIAFLOW_DATABASE_URL"] = cluster_url
     instance.run("migrate", "--verbosity", "0", check=True)
@@ -46,8 +48,8 @@ def test_backup_and_restore_on_postgresql(cluster_url: str, tmp_path: Path) -> N
     archive = str(tmp_path / "b.tar.gz")
     instance.run("backup", archive, check=True)
     instance.run("shell", "-v0", "-c", FILL.format(name="eve"), check=True)
-    done = instance.run("restore", archive)
-    assert done.returncode == 0, done.stderr
+    done = instance.run("restore", archive, MEDIAFLOW_FAILPOINT=cut_at)
+    assert done.returncode == (-signal.SIGKILL if cut_at else 0), done.stderr
     looked = instance.run("shell", "-v0", "-c", LOOK)
     # The last statement adds a person: the sequences were set past the restored rows.
     assert looked.returncode == 0, looked.stderr
