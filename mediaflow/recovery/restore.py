@@ -32,7 +32,12 @@ from mediaflow.base.restore_flag import PENDING_KEY
 from mediaflow.base.settings_store import get_settings
 from mediaflow.recovery import backup
 from mediaflow.recovery.backup import BackupProblem, Manifest
-from mediaflow.supervisor.database import copy_sqlite, is_sqlite_file, set_wal_once
+from mediaflow.supervisor.database import (
+    copy_sqlite,
+    is_sqlite_file,
+    set_wal_once,
+    unknown_migrations,
+)
 from servers.models import SlotLease
 from transcode.models import Job, JobStatus
 from transcode.queue.pause import PAUSE_KEYS, pause_for_restore, rows_of_restore_pause
@@ -170,17 +175,17 @@ def _pending(before: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_newer(manifest: Manifest) -> None:
-    loader = MigrationExecutor(connection).loader
-    known = {f"{app}.{name}" for app, name in loader.disk_migrations}
-    newer = [name for name in manifest.migrations if name not in known]
+    newer = unknown_migrations(MigrationExecutor(connection).loader, manifest.migrations)
     if newer and manifest.version != backup.program_version():
         raise BackupProblem(
             f"The backup was made by MediaFlow {manifest.version}, which is newer than this"
-            f" {backup.program_version()}. Install that version first."
+            f" {backup.program_version()}. Install that version first. Nothing was changed."
         )
     if newer:
         raise BackupProblem(
-            "The backup holds changes that this MediaFlow does not know. Nothing was changed."
+            "The backup holds changes that this MediaFlow does not know"
+            f" ({', '.join(newer[:3])}{' …' if len(newer) > 3 else ''}). Install the version that"
+            " made it first. Nothing was changed."
         )
 
 

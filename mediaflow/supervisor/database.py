@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from django.db.migrations.loader import MigrationLoader
@@ -32,21 +33,25 @@ class DatabaseIsNewer(Exception):
         )
 
 
-def unknown_migrations(loader: MigrationLoader) -> list[str]:
-    """Changes that the database has and the code does not know, for apps that the code has."""
+def unknown_migrations(loader: MigrationLoader, applied: Iterable[str]) -> list[str]:
+    """Changes ("app.name") that the code does not know: a newer MediaFlow made them.
+
+    Those of an app that the code no longer has, and those that one change of today replaces, are
+    old ones.
+    """
     ours = {app for app, _ in loader.disk_migrations} | {"library", "transcode", "servers"}
     known = set(loader.disk_migrations)
     for migration in loader.disk_migrations.values():
         known.update(migration.replaces)
-    applied = MigrationRecorder(connection).applied_migrations()
-    return sorted(
-        f"{app}.{name}" for app, name in applied if app in ours and (app, name) not in known
-    )
+    names = {f"{app}.{name}" for app, name in known}
+    return sorted(name for name in applied if name.partition(".")[0] in ours and name not in names)
 
 
 def refuse_newer_database() -> None:
     """Raises DatabaseIsNewer."""
-    unknown = unknown_migrations(MigrationExecutor(connection).loader)
+    applied = MigrationRecorder(connection).applied_migrations()
+    names = [f"{app}.{name}" for app, name in applied]
+    unknown = unknown_migrations(MigrationExecutor(connection).loader, names)
     if unknown:
         raise DatabaseIsNewer(unknown)
 

@@ -147,6 +147,11 @@ def test_an_impossible_target_is_a_sentence(
     assert done.stderr.strip()
 
 
+CHANGE_OF = (
+    "INSERT INTO django_migrations (app, name, applied) VALUES ('{app}', '9999_far', '2030-01-01')"
+)
+
+
 def damaged(kind: str, archive: Path, folder: Path) -> Path:
     path = folder / f"{kind}.tar.gz"
     whole = archive.read_bytes()
@@ -168,9 +173,7 @@ def damaged(kind: str, archive: Path, folder: Path) -> Path:
     if kind == "format":
         _rewrite(archive, path, {"format": 99})
     if kind == "newer than it says":
-        row = "'transcode', '9999_future', '2030-01-01'"
-        future = f"INSERT INTO django_migrations (app, name, applied) VALUES ({row})"
-        _rewrite(archive, path, {}, future)
+        _rewrite(archive, path, {}, CHANGE_OF.format(app="transcode"))
     if kind == "no tables":
         _rewrite(archive, path, {}, "DROP TABLE django_migrations")
     return path
@@ -211,8 +214,19 @@ def test_what_is_no_good_backup_is_refused_and_nothing_changes(
         assert done.returncode == 2, (kind, done.stdout)
         assert "Traceback" not in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+        assert "newer" not in kind or "Nothing was changed" in done.stderr, done.stderr
         assert people(instance) == ["ada", "bea"], kind
     assert not is_paused(instance)
+
+
+def test_a_change_of_an_app_that_is_no_more_does_not_make_a_backup_newer(
+    instance: Instance, archive: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "older.tar.gz"
+    changes: dict[str, object] = {"version": "0.0.1", "migrations": ["abandoned.9999_far"]}
+    _rewrite(archive, older, changes, CHANGE_OF.format(app="abandoned"))
+    done = instance.run("restore", str(older))
+    assert (done.returncode, people(instance)) == (0, ["ada"]), done.stderr
 
 
 def test_a_backup_taken_while_others_write_is_consistent(

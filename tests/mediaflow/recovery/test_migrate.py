@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
-from mediaflow.supervisor.database import SNAPSHOTS_KEPT
+from mediaflow.supervisor.database import SNAPSHOTS_KEPT, unknown_migrations
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from django.db.migrations.loader import MigrationLoader
 
     from tests.conftest import Instance
 
@@ -80,3 +83,14 @@ def test_looking_changes_nothing(instance: Instance) -> None:
     pretend_older(instance)
     instance.run("migrate", "--plan")
     assert snapshots(instance) == []
+
+
+def test_unknown_are_changes_of_our_apps_that_no_change_of_today_replaces() -> None:
+    squashed = SimpleNamespace(replaces=[("library", "0001_a"), ("library", "0002_b")])
+    today = {("library", "0001_squashed"): squashed, ("auth", "0001"): SimpleNamespace(replaces=[])}
+    loader = cast("MigrationLoader", SimpleNamespace(disk_migrations=today))
+    old = ["library.0001_squashed", "library.0001_a", "library.0002_b", "auth.0001", "gone.0009"]
+    assert unknown_migrations(loader, old) == []
+    assert unknown_migrations(loader, [*old, "transcode.0001", "auth.0002"]) == [
+        "auth.0002", "transcode.0001",
+    ]  # fmt: skip
