@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
+# SQLite has one exception for "locked" and for "no such table"; its code tells them apart.
+_WRONG_STATEMENT: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE})
 
 
 def retry_on_busy(
@@ -31,9 +35,17 @@ def retry_on_busy(
     while True:
         try:
             return action()
-        except (OperationalError, InterfaceError):
+        except DATABASE_ERRORS:
             if connection.in_atomic_block or monotonic() >= deadline:
                 raise
             connection.close()
             sleep(delay_s * random.uniform(0.5, 1.5))  # jitter, no secret
             delay_s = min(delay_s * 2, 3.0)
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Whether it failed for now (locked, full, connection lost), not for what was asked of it."""
+    if not isinstance(error, DATABASE_ERRORS):
+        return False
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return code is None or code & 0xFF not in _WRONG_STATEMENT  # the low byte is the kind

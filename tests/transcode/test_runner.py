@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from library.models import Library
@@ -100,6 +100,9 @@ def _complete(job: Job, token: str) -> None:
         (JobCancelled("cancelled", "Cancelled."), "cancelled", True, False),
         (JobHandedBack("paused", "Paused."), "queued", False, True),
         (ZeroDivisionError("bug"), "retry_wait", True, True),
+        (OperationalError("the connection is lost"), "retry_wait", False, True),
+        (InterfaceError("connection already closed"), "retry_wait", False, True),
+        (IntegrityError("twice"), "retry_wait", True, True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
@@ -149,6 +152,27 @@ def test_a_bug_is_in_the_log_with_its_traceback(running: tuple[Job, str]) -> Non
     text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
     assert "Traceback" in text
     assert "ZeroDivisionError: bug" in text
+
+
+def test_a_database_that_is_away_is_said_and_waited_for(running: tuple[Job, str]) -> None:
+    job = run_with(running, OperationalError("the connection is lost"))
+    assert (job.reason_code, job.attempt) == ("database_busy", 0)
+    assert "the connection is lost" in job.reason and "by itself" in job.reason
+    assert job.not_before is not None and job.not_before > timezone.now()
+
+
+@pytest.mark.parametrize("step", ["settle_outcome", "record_outcome"])
+def test_a_database_that_stays_away_ends_the_attempt_without_its_outcome(
+    running: tuple[Job, str], step: str
+) -> None:
+    away = OperationalError("the connection is lost")
+    with patch.object(runner, step, side_effect=away):
+        job = run_with(running, away)
+    # What the reaper finds: nothing was written, or no more than the end.
+    assert job.status == ("running" if step == "settle_outcome" else "retry_wait")
+    assert make_folder(job).exists()
+    text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
+    assert "the database is away" in text
 
 
 def test_an_attempt_whose_lease_is_lost_writes_nothing(running: tuple[Job, str]) -> None:

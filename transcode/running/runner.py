@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from library.scanning.marker import marker_matches
-from mediaflow.base.db_retry import retry_on_busy
+from mediaflow.base.db_retry import DATABASE_ERRORS, is_database_away, retry_on_busy
 from mediaflow.base.settings_store import get_setting
 from transcode.models import (
     Job,
@@ -69,7 +69,10 @@ _SOURCE_CHANGED: Final = frozenset({"source_changed", VERIFY_SOURCE_CHANGED})
 
 
 class Runner:
-    """One attempt. `run` never raises: whatever happens becomes one status change."""
+    """One attempt. `run` does not raise: whatever happens becomes one status change.
+
+    Where the database stays away longer than `retry_on_busy` waits, it becomes none.
+    """
 
     def __init__(self, job_id: int, token: str, control: RunControl, attempt_log: AttemptLog):
         self._job_id = job_id
@@ -79,7 +82,19 @@ class Runner:
         self._phase_seconds: dict[str, float] = {}
 
     def run(self) -> None:
-        job = Job.objects.select_related("file__library").get(pk=self._job_id)
+        try:
+            self._run()
+        except DATABASE_ERRORS as error:
+            if not is_database_away(error):
+                raise
+            # The job stays as it is, its heartbeat stands still, and the reaper takes it over.
+            log.warning("job %s: the database is away, so its end is not recorded", self._job_id)
+            self._log(f"the database is away ({error}); the job starts again when it is back")
+
+    def _run(self) -> None:
+        job = retry_on_busy(
+            lambda: Job.objects.select_related("file__library").get(pk=self._job_id)
+        )
         try:
             self._run_phases(job)
         except JobOutcome as outcome:
@@ -90,7 +105,7 @@ class Runner:
         except Exception as error:  # the edge of the process: logged and recorded
             log.exception("job %s failed", self._job_id)
             self._log(traceback.format_exc())
-            self._settle(internal_error(error))
+            self._settle(_unforeseen(error))
         retry_on_busy(self._save_attempt)
         retry_on_busy(lambda: record_outcome(job.pk))
         self._tidy(job)
@@ -339,6 +354,16 @@ def settle_outcome(job_id: int, token: str, outcome: JobOutcome) -> bool:
         case _:
             write = partial(job_queue.finish_job, status=_end_status(outcome))
     return write(job_id, token=token, reason_code=code, reason=reason)
+
+
+def _unforeseen(error: Exception) -> JobOutcome:
+    """A database that is away for a moment costs no try; everything else is a bug of ours."""
+    from transcode.replacing.swap import BUSY_WAIT_S
+
+    if is_database_away(error):
+        reason = f"The database could not be reached: {error}. The job starts again by itself."
+        return JobWaits("database_busy", reason, delay_s=BUSY_WAIT_S)
+    return internal_error(error)
 
 
 def _end_status(outcome: JobOutcome) -> JobStatus:
