@@ -614,13 +614,25 @@ def test_a_lost_lease_reserves_nothing(running: tuple[Job, str]) -> None:
         reserve((running[0], "stale"), free=100_000)
 
 
-def test_a_target_that_cannot_be_reached_fails_for_now(running: tuple[Job, str]) -> None:
+def test_a_target_that_cannot_be_reached_is_waited_for(running: tuple[Job, str]) -> None:
     job, token = running
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobWaits, match="/no/such cannot be reached: No such file") as caught:
         disk_space.reserve_space(
             job.pk, token, upper_bytes=1, work_dir=Path("/tmp"), target_dir=b"/no/such"
         )
-    assert caught.value.is_retryable
+    assert caught.value.reason_code == "folder_unreachable"
+
+
+def test_a_disk_that_does_not_say_how_full_it_is_is_waited_for(running: tuple[Job, str]) -> None:
+    job, token = running
+    with (
+        patch.object(os, "statvfs", side_effect=OSError(errno.EIO, "Input/output error")),
+        pytest.raises(JobWaits, match="cannot be reached: Input/output error") as caught,
+    ):
+        disk_space.reserve_space(
+            job.pk, token, upper_bytes=1, work_dir=Path("/tmp"), target_dir=b"/tmp"
+        )
+    assert caught.value.reason_code == "folder_unreachable"
 
 
 def test_work_folders_of_ended_jobs_are_swept_and_nothing_else(

@@ -6,17 +6,20 @@ What running jobs may still take is subtracted, per file system (trust.md, "Free
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 from django.db.models import Sum
 
+from library.folding import display_path
 from mediaflow.base.settings_store import get_setting
 from transcode.models import Job, JobStatus
-from transcode.outcomes import JobFailed, JobWaits, LeaseLost
+from transcode.outcomes import JobWaits, LeaseLost
 from transcode.queue import job_queue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 WAIT_S: Final = 120.0
@@ -28,7 +31,7 @@ _LOCK_NUMBER: Final = 0x4D46_5350  # any number; only this module takes it
 def reserve_space(
     job_id: int, token: str, *, upper_bytes: int, work_dir: Path, target_dir: bytes
 ) -> None:
-    """Reserve for one running job. Raises JobWaits (full), JobFailed (no such disk), LeaseLost."""
+    """Reserve for one running job. Raises JobWaits (full, or not reached), LeaseLost."""
     with transaction.atomic():
         _serialise()
         work_fs = _check(job_id, os.fsencode(work_dir), 2 * upper_bytes, 0, "work folder")
@@ -57,19 +60,26 @@ def _serialise() -> None:
 
 
 def _fs(folder: bytes) -> str:
-    try:
+    with _waited_for(folder):
         return str(os.stat(folder).st_dev)  # noqa: PTH116  # bytes
+
+
+@contextmanager
+def _waited_for(folder: bytes) -> Iterator[None]:
+    """A disk that does not answer may come back."""
+    try:
+        yield
     except OSError as error:
-        raise JobFailed(
+        raise JobWaits(
             "folder_unreachable",
-            f"The folder {os.fsdecode(folder)!r} cannot be reached: {error.strerror}.",
-            is_retryable=True,
+            f"The folder {display_path(folder)} cannot be reached: {error.strerror}.",
         ) from error
 
 
 def _check(job_id: int, folder: bytes, needed: int, reserve: int, name: str) -> str:
     file_system = _fs(folder)
-    stat = os.statvfs(folder)
+    with _waited_for(folder):
+        stat = os.statvfs(folder)
     free = stat.f_bavail * stat.f_frsize
     reserve = min(reserve, int(stat.f_blocks * stat.f_frsize * MAX_RESERVE_SHARE))
     taken = _reserved_by_others(job_id, file_system)
