@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F
@@ -63,11 +63,13 @@ class ChunkRows:
             self._lose_open("its runner ended")
             rows = {row.index: row for row in Chunk.objects.filter(job_id=self._ctx.job_id)}
             for task in tasks:
-                row = rows.pop(task.number, None) or Chunk(
-                    job_id=self._ctx.job_id, index=task.number
-                )
-                if row.pk is None or row.plan_hash != task.key:
-                    _reset(row, task)
+                row = rows.pop(task.number, None)
+                if row is None:
+                    row = Chunk.objects.create(
+                        job_id=self._ctx.job_id, index=task.number, **_planned(task)
+                    )
+                elif row.plan_hash != task.key:
+                    _begin_anew(row, task)
                 self._ids[task.number] = row.pk
             Chunk.objects.filter(pk__in=[row.pk for row in rows.values()]).delete()
             Job.objects.filter(pk=self._ctx.job_id, lease_token=self._ctx.token).update(
@@ -118,16 +120,28 @@ class ChunkRows:
                 job.update(chunks_done=F("chunks_done") + 1)
 
 
-def _reset(row: Chunk, task: ChunkTask) -> None:
-    if row.pk is not None:
-        row.attempts.filter(status=ChunkAttemptStatus.PROVEN).update(
-            status=ChunkAttemptStatus.LOST, error="made by another plan"
-        )
-    row.start_pts, row.end_pts = task.chunk.start_pts, task.chunk.end_pts
-    row.frames, row.plan_hash = task.chunk.frames, task.key
-    row.status, row.file_name, row.sha256 = ChunkStatus.PENDING, "", ""
-    row.size_bytes, row.seconds, row.encoder_note = None, None, ""
-    row.save()
+def _planned(task: ChunkTask) -> dict[str, Any]:
+    return {
+        "start_pts": task.chunk.start_pts,
+        "end_pts": task.chunk.end_pts,
+        "frames": task.chunk.frames,
+        "plan_hash": task.key,
+    }
+
+
+def _begin_anew(row: Chunk, task: ChunkTask) -> None:
+    row.attempts.filter(status=ChunkAttemptStatus.PROVEN).update(
+        status=ChunkAttemptStatus.LOST, error="made by another plan"
+    )
+    Chunk.objects.filter(pk=row.pk).update(
+        **_planned(task),
+        status=ChunkStatus.PENDING,
+        file_name="",
+        sha256="",
+        size_bytes=None,
+        seconds=None,
+        encoder_note="",
+    )
 
 
 def mark_all_resumed(ctx: RunContext, count: int) -> None:

@@ -273,7 +273,7 @@ def _own_chunk(ctx: RunContext, plan: Plan, digest: str) -> Chunk:
             )
             chunk.plan_hash, chunk.frames = digest, frames
             chunk.status, chunk.sha256, chunk.size_bytes = ChunkStatus.PENDING, "", None
-            chunk.save()
+            chunk.save(update_fields=["plan_hash", "frames", "status", "sha256", "size_bytes"])
     return chunk
 
 

@@ -96,7 +96,7 @@ def _write(
                 subject=f"{run.queued} films with {plan.order.preset.slug}",
                 detail=f"{plan.order.origin}; {plan.order.output_mode}",
             )
-        run.save()
+        run.save(force_insert=True)
         films.record(run.rule, run, run.at)
         run.seconds = time.perf_counter() - begun
         run.save(update_fields=["seconds"])
@@ -123,7 +123,7 @@ def _fail(rule: Rule, now: datetime, text: str) -> RuleRun:
     with transaction.atomic():
         rows = Rule.objects.filter(pk=rule.pk, changed_at=rule.changed_at)
         if rows.update(ran_at=now, error=text[:500]) and is_news:
-            run.save()
+            run.save(force_insert=True)
     return run
 
 

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -360,6 +360,29 @@ def test_films_with_odd_names_are_encoded_and_run_nothing(tmp_path: Path, name: 
     assert result.index.frames == result.prepared.index.frames
     assert not list(tmp_path.rglob("canary"))
     assert all(line.isprintable() for line in world.log)
+
+
+def test_a_chunk_of_another_plan_begins_anew_and_only_its_own_columns_are_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(world.context())
+    earlier = {"plan_hash": "another", "status": ChunkStatus.DONE, "sha256": "a", "size_bytes": 9}
+    chunk = Chunk.objects.create(job_id=world.context().job_id, index=0, **earlier)
+    real = Chunk.objects.get_or_create
+
+    def read_and_then_noted(**wanted: Any) -> tuple[Chunk, bool]:
+        found = real(**wanted)
+        Chunk.objects.update(encoder_note="said meanwhile")
+        return found
+
+    monkeypatch.setattr(Chunk.objects, "get_or_create", read_and_then_noted)
+    digest = prepared.plan.digest()
+    encode_module._own_chunk(world.context(), prepared.plan, digest)
+    chunk.refresh_from_db()
+    assert (chunk.plan_hash, chunk.status, chunk.sha256, chunk.size_bytes) == (
+        digest, ChunkStatus.PENDING, "", None,
+    )  # fmt: skip
+    assert chunk.encoder_note == "said meanwhile"
 
 
 def test_the_displayed_command_is_one_printable_line(tmp_path: Path, world: World) -> None:
