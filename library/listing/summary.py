@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from library.listing.plan import narrow
 from library.listing.selection import EXACT_UP_TO
-from library.models import Library, MediaFile
+from library.models import FileState, Library, MediaFile
 from mediaflow.base.film_hooks import SavingsEstimate, estimate_savings, total_savings
 
 if TYPE_CHECKING:
@@ -39,5 +39,6 @@ def summarize(query: FileQuery) -> Summary:
         return Summary(None, None)
     save = None
     if len(sizes) <= ESTIMATED_UP_TO:
-        save = total_savings(estimate_savings(list(matching.filter(state="new"))).values())
+        new = list(matching.filter(state=FileState.NEW))
+        save = total_savings(estimate_savings(new).values())
     return Summary(len(sizes), sum(sizes), save)

@@ -17,7 +17,7 @@ from library.listing.labels import (
 )
 from library.listing.rows import ShownState, shown_state, shown_title
 from library.media_info import Disposition, HdrKind, MediaInfo
-from library.models import LibraryKind, PlexPart
+from library.models import Availability, FileState, LibraryKind, PlexPart
 from mediaflow.base.film_hooks import FilmPanel, TimelineEntry, bulk_actions, estimate_savings
 from mediaflow.base.film_hooks import film_panels as all_panels
 from mediaflow.templatetags import _text
@@ -98,7 +98,7 @@ def make_film_page(request: HtmxHttpRequest, file: MediaFile) -> FilmPage:
         panels_side=[panel for panel in panels if panel.template and panel.place != "main"],
         stats=[stat for panel in panels for stat in panel.stats],
         timeline=sorted(timeline, key=lambda entry: entry.at, reverse=True),
-        save=estimate_savings([file]).get(file.pk) if file.state == "new" else None,
+        save=estimate_savings([file]).get(file.pk) if file.state == FileState.NEW else None,
         actions=bulk_actions(request.user),
     )
 
@@ -238,7 +238,7 @@ def _own_timeline(file: MediaFile) -> list[TimelineEntry]:
     is_here = file.library.kind == LibraryKind.FOLDER
     found = "Found by scan" if is_here else "Added to Plex"
     entries = [TimelineEntry(file.added_at, found, icon="plus")]
-    if file.availability != "present":
+    if file.availability != Availability.PRESENT:
         state = shown_state(file)
         entries.append(
             TimelineEntry(file.availability_since, state.word, kind="bad", sub=state.sub)

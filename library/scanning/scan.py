@@ -121,7 +121,7 @@ def load_known(library: Library, *, below: Sequence[bytes] = ()) -> KnownRows:
     # SQLite's memory map took 130 MB more for reading all rows, and no less time.
     with pragmas({"mmap_size": 0}):
         for pk, path, size, mtime, availability, state in rows.iterator(chunk_size=_LOAD_ROWS):
-            is_settled = availability == "present"
+            is_settled = availability == Availability.PRESENT
             if is_settled:
                 known.present += 1
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.urls import reverse
 
@@ -19,6 +19,16 @@ def shown_operation(request: HtmxHttpRequest) -> dict[str, Any] | None:
     return operation_context(row, may_cancel=request.user.is_operator) if row else None
 
 
+# Icon and colour of a state (components/_state.html).
+_KINDS: Final = {
+    OperationStatus.QUEUED: "wait",
+    OperationStatus.RUNNING: "run",
+    OperationStatus.COMPLETED: "ok",
+    OperationStatus.FAILED: "bad",
+    OperationStatus.CANCELLED: "skip",
+}
+
+
 def operation_context(operation: Operation, *, may_cancel: bool) -> dict[str, Any]:
     """The context of `components/_operation.html`. No queries."""
     done, total, rate = operation.done_count, operation.total_count, operation.rate_per_s
@@ -27,7 +37,8 @@ def operation_context(operation: Operation, *, may_cancel: bool) -> dict[str, An
     return {
         "id": operation.pk,
         "title": operation.title,
-        "state": operation.status,
+        "kind": _KINDS[OperationStatus(operation.status)],
+        "word": operation.get_status_display(),
         "is_active": operation.is_active,
         "url": reverse("operation", args=[operation.pk]),
         "percent": min(100.0, 100 * done / total) if total else None,

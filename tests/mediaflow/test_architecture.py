@@ -185,6 +185,43 @@ def test_job_and_journal_states_are_written_as_enum_members_not_as_texts() -> No
     assert wrong == []
 
 
+# The models themselves are told their own values: in constraints of the database.
+STATE_COLUMNS = {"status", "state", "availability"}
+
+
+def literals_beside(node: ast.AST) -> list[ast.expr]:
+    """What a status is compared with, or a filter or a row is given for one."""
+    if isinstance(node, ast.keyword) and (node.arg or "").rpartition("__")[2] in STATE_COLUMNS:
+        found = [node.value]
+    elif isinstance(node, ast.Compare) and any(
+        isinstance(side, ast.Attribute) and side.attr in STATE_COLUMNS
+        for side in (node.left, *node.comparators)
+    ):
+        found = [node.left, *node.comparators]
+    else:
+        return []
+    groups = [part.elts if isinstance(part, (ast.Set, ast.Tuple)) else [part] for part in found]
+    return [part for group in groups for part in group]
+
+
+def test_states_are_named_by_their_enums() -> None:
+    from library.models import Availability, FileState
+    from mediaflow.base.models import OperationStatus
+    from transcode.models import JobStatus, JournalState, TrashState
+
+    enums = (Availability, FileState, OperationStatus, JobStatus, JournalState, TrashState)
+    words = {value for enum in enums for value in enum.values}
+    wrong = [
+        f"{path.relative_to(PROJECT)}:{part.lineno} {part.value!r}"
+        for path in SOURCES
+        if "models" not in path.parts and path.name != "models.py"
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        for part in literals_beside(node)
+        if isinstance(part, ast.Constant) and part.value in words
+    ]
+    assert wrong == []
+
+
 def test_modules_and_functions_stay_readable() -> None:
     """docs/development.md: modules of 400 lines, functions of 40; here stands the hard limit."""
     long, lengths = [], []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mediaflow.base.models import AuditEvent, Operation, OperationEvent
+from mediaflow.base.models import AuditEvent, Operation, OperationEvent, OperationStatus
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -47,6 +48,18 @@ def test_the_page_around_it_learns_of_its_end_once(
     headers = {**HTMX, "HX-Trigger": f"operation-{waiting.pk}"} if is_own_poll else HTMX
     answer = as_operator.get(f"/operations/{waiting.pk}/", headers=headers)
     assert (answer.headers.get("HX-Trigger-After-Settle") == "mf:operation-ended") is says_ended
+
+
+@pytest.mark.parametrize("status", OperationStatus)
+def test_every_state_has_its_word_and_its_mark(
+    waiting: Operation, olga: Client, status: OperationStatus
+) -> None:
+    is_running = status == OperationStatus.RUNNING
+    Operation.objects.update(status=status, lease_token="t" if is_running else "")
+    fragment = olga.get(f"/operations/{waiting.pk}/", headers=HTMX).text
+    shown = re.search(r'class="state[^>]*>(.*?)</span>\s*\n', fragment, re.DOTALL)
+    assert shown is not None and status.label in shown[1]
+    assert ('class="pulse"' if is_running else "<svg") in shown[1]
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

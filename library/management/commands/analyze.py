@@ -30,10 +30,11 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         from library.analysis.report import report_of
         from library.analysis.services import start_analysis
+        from mediaflow.base.models import OperationStatus
 
         library = self._library(options["library"])
         operation = self._run(start_analysis(library), is_quiet=options["is_json"])
-        if operation.status != "completed":
+        if operation.status != OperationStatus.COMPLETED:
             raise CommandError(
                 operation.message or f"The analysis was {operation.status}.", returncode=1
             )

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mediaflow.base.env import PROJECT_ROOT
+from transcode.models import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +139,7 @@ class Command(BaseCommand):
             raise CommandError(text, returncode=2) from None
 
     def _undo_one(self, jobs: list[dict[str, Any]]) -> None:
-        done = next((job for job in jobs if job["state"] == "completed"), None)
+        done = next((job for job in jobs if job["state"] == JobStatus.COMPLETED), None)
         if done is None:
             raise CommandError("No clip was optimised; the table above says why.")
         self._say(f"6. Undo {Path(done['file']).name}: the original comes back")
@@ -177,12 +178,12 @@ class Command(BaseCommand):
                 Path(job["file"]).name,
                 job["state"],
                 _size(job["source_bytes"]),
-                _size(job["output_bytes"]) if job["state"] == "completed" else "",
+                _size(job["output_bytes"]) if job["state"] == JobStatus.COMPLETED else "",
                 f"{job['vmaf']:.1f}" if job["vmaf"] is not None else "",
                 job["reason"] or job["error"] or "",
             )
         self.console.print(table)
-        done = [job for job in jobs if job["state"] == "completed"]
+        done = [job for job in jobs if job["state"] == JobStatus.COMPLETED]
         before = sum(job["source_bytes"] for job in done)
         after = sum(job["output_bytes"] or 0 for job in done)
         if before:
