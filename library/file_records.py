@@ -60,9 +60,9 @@ class FileFacts:
 def read_facts(path: bytes) -> FileFacts:
     """Stat and fingerprint one file (absolute path). Raises OSError."""
     status = os.lstat(path)
-    is_symlink = os.path.islink(path)  # noqa: PTH114 (names are bytes)
+    is_symlink = os.path.islink(path)  # noqa: PTH114  # names are bytes
     if is_symlink:
-        status = os.stat(path)  # noqa: PTH116 (names are bytes)
+        status = os.stat(path)  # noqa: PTH116  # names are bytes
     return FileFacts(
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
@@ -231,7 +231,8 @@ def record_swapped(
     Raises OSError when the new file is gone, MediaFile.DoesNotExist when the row is.
     """
     file = MediaFile.objects.select_related("library").get(pk=file_id)
-    found = facts or read_facts(os.path.join(bytes(file.library.root_raw), path_rel))  # noqa: PTH118
+    path = os.path.join(bytes(file.library.root_raw), path_rel)  # noqa: PTH118  # bytes
+    found = facts or read_facts(path)
     previous = {name: _to_json(getattr(file, name)) for name in _SWAPPED_COLUMNS}
     probe = MediaProbe.objects.filter(file=file).first()
     previous["probe"] = probe.detail if probe else {}

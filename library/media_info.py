@@ -234,7 +234,8 @@ def _plain(value: Any) -> Any:
 
 
 def _known(cls: type, raw: dict[str, Any]) -> dict[str, Any]:
-    return {name: raw[name] for name in cls.__dataclass_fields__ if name in raw}  # type: ignore[attr-defined]
+    names = cls.__dataclass_fields__  # type: ignore[attr-defined]  # only dataclasses come here
+    return {name: raw[name] for name in names if name in raw}
 
 
 def _stream(kind: type, raw: dict[str, Any]) -> Any:

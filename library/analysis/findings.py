@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import BigIntegerField, F, JSONField, Max, Q, Value
+from django.db.models import BigIntegerField, F, Field, JSONField, Max, Q, Value
 from django.db.models.functions import Greatest, JSONObject
 from django.db.models.lookups import GreaterThanOrEqual
 
@@ -102,8 +102,9 @@ def _or_value(name: str, value: Combinable | int) -> Any:
 def _value(name: str, value: Any) -> Value:
     """A constant of the column's type."""
     field_of = AnalysisFinding._meta.get_field(name)
+    assert isinstance(field_of, Field)
     assert not isinstance(field_of, JSONField) or value == {}
-    return Value(value, output_field=field_of)  # type: ignore[arg-type]
+    return Value(value, output_field=field_of)
 
 
 def last_finding() -> int:

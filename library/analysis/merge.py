@@ -236,7 +236,7 @@ def _place() -> Concat:
 
 
 def _column(name: str) -> str:
-    return _quoted(str(Recommendation._meta.get_field(name).column))  # type: ignore[union-attr]
+    return _quoted(str(Recommendation._meta.get_field(name).column))  # type: ignore[union-attr]  # no relation
 
 
 def _quoted(name: str) -> str:

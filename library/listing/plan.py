@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
@@ -232,7 +233,7 @@ def _collectors(
 ) -> Iterator[Callable[[int], list[int]]]:
     """Ways to fetch candidates, the cheap ones first."""
     for tag_id in query.tag_ids:
-        yield lambda limit, tag=tag_id: list_streams.ids_with_tag(tag, limit)  # type: ignore[misc]
+        yield partial(list_streams.ids_with_tag, tag_id)
     if query.recommended is not None:
         yield _recommended_collector(query.recommended)
     for name, span in query.ranges.items():

@@ -102,7 +102,8 @@ class WebhookForm(PlainWords, WebhookModelForm):
         super().__init__(*args, **kwargs)
         accounts = accounts_with_webhooks()
         if accounts.exists():
-            self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
+            account = self.fields["account"]
+            account.queryset = accounts  # type: ignore[attr-defined]  # a ModelChoiceField
         else:
             del self.fields["account"]
 

@@ -122,7 +122,8 @@ class SavedFilterForm(PlainWords, SavedFilterModelForm):
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        self.fields["query"].max_length = MAX_QUERY_LENGTH  # type: ignore[attr-defined]
+        query = self.fields["query"]
+        query.max_length = MAX_QUERY_LENGTH  # type: ignore[attr-defined]  # a CharField
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

@@ -125,7 +125,7 @@ def changed(before: ItemValues, change: ItemChange) -> ItemValues:
         for name in TAGS
     }
     year = before.year if change.year is None else change.year
-    after = replace(before, year=year, **texts, **tags)  # type: ignore[arg-type]
+    after = replace(before, year=year, **texts, **tags)  # type: ignore[arg-type]  # its own fields
     moved = {name for name in FIELDS if getattr(after, name) != getattr(before, name)}
     locked = set(before.locked) | (moved if change.locks == "lock" else set())
     locked -= moved if change.locks == "unlock" else set()

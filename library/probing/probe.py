@@ -127,7 +127,7 @@ def _is_cover(stream: Stream) -> bool:
 
 def _check_plain_file(path: bytes) -> int:
     try:
-        status = os.stat(path)  # noqa: PTH116 (names are bytes)
+        status = os.stat(path)  # noqa: PTH116  # names are bytes
     except OSError as error:
         raise _problem_of(path, error) from error
     if not stat.S_ISREG(status.st_mode):  # a FIFO would block for ever

@@ -20,7 +20,7 @@ def library_for(path: bytes, *, actor: User | None = None) -> Library:
     if not path or b"\0" in path:
         raise LibraryProblem("root", "Give the path of a folder.")
     real = os.path.realpath(path)
-    if os.path.isdir(real):  # noqa: PTH112 (names are bytes)
+    if os.path.isdir(real):  # noqa: PTH112  # names are bytes
         for library in Library.objects.filter(kind=LibraryKind.FOLDER):
             root = bytes(library.root_raw)
             if real == root or real.startswith(root + b"/"):

@@ -191,7 +191,7 @@ class _Walker:
         if inside == target or any(part.startswith(b".") for part in inside.split(b"/")):
             return None
         try:
-            return os.stat(target)  # noqa: PTH116 (names are bytes)
+            return os.stat(target)  # noqa: PTH116  # names are bytes
         except OSError:
             return None
 

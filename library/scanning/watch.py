@@ -110,7 +110,7 @@ def watched_libraries() -> dict[str, Library]:
     )
     for library in rows:
         root = bytes(library.root_raw)
-        if os.path.isdir(root) and sends_events(root):  # noqa: PTH112 (names are bytes)
+        if os.path.isdir(root) and sends_events(root):  # noqa: PTH112  # names are bytes
             found[os.fsdecode(root)] = library
     return found
 

@@ -35,7 +35,11 @@ def render_page(
     Boosted and history-restore requests get the whole page: they replace it.
     """
     details: HtmxDetails | None = getattr(request, "htmx", None)
-    wants_fragment = bool(details) and not (details.boosted or details.history_restore_request)  # type: ignore[union-attr]
+    wants_fragment = (
+        details is not None
+        and bool(details)
+        and not (details.boosted or details.history_restore_request)
+    )
     name = f"{template}#{fragment}" if wants_fragment and fragment else template
     response = render(request, name, context, status=status)
     patch_vary_headers(response, ["HX-Request"])

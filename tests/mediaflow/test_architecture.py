@@ -185,6 +185,17 @@ def test_job_and_journal_states_are_written_as_enum_members_not_as_texts() -> No
     assert wrong == []
 
 
+def test_every_ignored_finding_names_its_reason() -> None:
+    bare = re.compile(r"# (?:type: ignore|noqa)(?!\S* ?[\w, ]*\]?  # \w)")
+    wrong = [
+        f"{path.relative_to(PROJECT)}:{number} {line.strip()}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert wrong == []
+
+
 # The models themselves are told their own values: in constraints of the database.
 STATE_COLUMNS = {"status", "state", "availability"}
 

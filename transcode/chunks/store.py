@@ -168,7 +168,7 @@ class ChunkStore:
             return False
         try:
             os.rename(theirs.path(key), self.path(key))  # noqa: PTH104  # never a copy
-            os.rename(theirs._record(key), self._record(key))  # noqa: PTH104
+            os.rename(theirs._record(key), self._record(key))  # noqa: PTH104  # the same
         except OSError:
             return False  # on another disk, or gone meanwhile: encoded again
         return True

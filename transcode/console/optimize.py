@@ -49,8 +49,9 @@ def libraries_for(paths: Sequence[bytes]) -> list[tuple[bytes, Library]]:
 
 def _add_library(path: bytes) -> Library:
     is_folder = os.path.isdir(path)  # noqa: PTH112  # bytes
+    folder = path if is_folder else os.path.dirname(path)  # noqa: PTH120  # bytes
     try:
-        return add_folder_library(root=path if is_folder else os.path.dirname(path))  # noqa: PTH120
+        return add_folder_library(root=folder)
     except LibraryProblem as problem:
         raise bad_input(f"{os.fsdecode(path)!r}: {problem.text}") from None
 

@@ -60,8 +60,9 @@ def _asked(job: Job, plan: dict[str, Any]) -> Asked:
 
 
 def _number(value: object) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < 1e7 else None  # type: ignore[operator,arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value < 1e7 else None
 
 
 def quality_panel(request: HttpRequest, file: Model) -> FilmPanel | None:

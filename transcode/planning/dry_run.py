@@ -68,7 +68,7 @@ def dry_run(
     Without `reads_packets` it costs a stat and one row: the number of pictures is then taken from
     the header, everything else is exact. With it the whole film is read, as the job would.
     """
-    source = os.path.join(bytes(file.library.root_raw), bytes(file.path_raw))  # noqa: PTH118 (bytes)
+    source = os.path.join(bytes(file.library.root_raw), bytes(file.path_raw))  # noqa: PTH118  # bytes
     info: MediaInfo | None = None
     plan: Plan | None = None
     estimate: Estimate | None = None

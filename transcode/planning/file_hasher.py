@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class FileHasher:
     """SHA-256 of a file, advanced as far as the demuxer has read. Raises OSError."""
 
     def __init__(self, path: bytes) -> None:
-        self._file = open(os.fsdecode(path), "rb", buffering=0)  # noqa: PTH123, SIM115
+        self._file = Path(os.fsdecode(path)).open("rb", buffering=0)  # noqa: SIM115  # see `close`
         self._hash = hashlib.sha256()
         self._done_bytes = 0
 

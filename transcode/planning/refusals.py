@@ -120,7 +120,7 @@ def _refuse_outside(source: bytes, root: bytes, entry: os.stat_result) -> None:
     relative = os.path.relpath(source, root)
     parts = relative.split(b"/")
     outside = JobSkipped("outside_library", "It lies outside its library; nothing is done there.")
-    if b".." in parts or os.path.isabs(relative):  # noqa: PTH117 (bytes)
+    if b".." in parts or os.path.isabs(relative):  # noqa: PTH117  # bytes
         raise outside
     try:
         opened = _stat_below(root, parts)
@@ -189,14 +189,14 @@ def _refuse_by_policy(source: bytes, policy: FilmPolicy, entry: os.stat_result) 
 
 
 def _refuse_unwritable(source: bytes, policy: FilmPolicy) -> None:
-    folder = policy.output_dir or os.path.dirname(source)  # noqa: PTH120 (bytes)
+    folder = policy.output_dir or os.path.dirname(source)  # noqa: PTH120  # bytes
     shown = os.fsdecode(folder).encode("utf-8", "backslashreplace").decode()
     try:
         if os.statvfs(folder).f_flag & os.ST_RDONLY:
             raise JobHeld(
                 "read_only", f"The disk of {shown} is mounted read-only. {_READ_ONLY_HINT}"
             )
-        status = os.stat(folder)  # noqa: PTH116 (bytes)
+        status = os.stat(folder)  # noqa: PTH116  # bytes
     except OSError as error:
         reason = f"The folder {shown} cannot be reached: {error.strerror}."
         raise JobWaits("folder_unreachable", reason) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Max, Q, Sum
@@ -21,6 +21,8 @@ from transcode.rules.engine import run_rule
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from mediaflow.accounts.models import User
     from mediaflow.base.models import Operation
@@ -136,12 +138,12 @@ def prune_log(now: datetime | None = None) -> int:
     return removed + _delete_in_parts(runs)
 
 
-def _delete_in_parts(rows: object) -> int:
+def _delete_in_parts(rows: QuerySet[Any]) -> int:
     """Some thousand at a time, so that nobody waits long for the database."""
     removed = 0
-    while ids := list(rows.values_list("pk", flat=True)[:PRUNE_BATCH]):  # type: ignore[attr-defined]
+    while ids := list(rows.values_list("pk", flat=True)[:PRUNE_BATCH]):
         with transaction.atomic():
-            rows.model.objects.filter(pk__in=ids).delete()  # type: ignore[attr-defined]
+            rows.model.objects.filter(pk__in=ids).delete()
         removed += len(ids)
     return removed
 

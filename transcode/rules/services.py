@@ -167,7 +167,7 @@ def _checked_folder(library: Library | None, folder: bytes) -> bytes:
         raise RuleInputProblem("library", "Choose the library that the folder lies in.")
     if b"\0" in folder or len(folder) > 4000:
         raise RuleInputProblem("folder", "Give the path of a folder, such as Incoming.")
-    path = os.path.join(bytes(library.root_raw), folder.strip())  # noqa: PTH118
+    path = os.path.join(bytes(library.root_raw), folder.strip())  # noqa: PTH118  # bytes
     try:
         path = real_path(path)
         place, is_there = find_place(path), is_folder(path)

@@ -101,7 +101,7 @@ def wait_as_spare(parent_fd: int) -> tuple[int, str] | None:
     # Loaded here and not above: the consumer itself, which imports this module's room, stays small.
     import transcode.replacing.swap
     import transcode.running.phases
-    import transcode.verify  # noqa: F401
+    import transcode.verify  # noqa: F401  # loading it is all
 
     connection.close()
     line = b""

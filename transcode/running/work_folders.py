@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 from datetime import timedelta
@@ -101,7 +100,7 @@ def sweep_work_folders() -> int:
 def _job_folders() -> Iterator[tuple[UUID, Path]]:
     """Only folders named by a job: nothing else in the work directory is ours to remove."""
     try:
-        names = sorted(os.listdir(jobs_folder()))  # noqa: PTH208
+        names = sorted(path.name for path in jobs_folder().iterdir())
     except OSError:
         return
     for name in names[:10_000]:
