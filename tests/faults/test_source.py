@@ -187,9 +187,13 @@ def _verify_without_film(world: World, token: str, monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.setattr("transcode.verify.run_ladder", lambda *_: proof)
     monkeypatch.setattr("transcode.verify.save_proof", lambda *_: None)
-    runner = Runner(world.job.pk, token, RunControl(world.job.pk, token), AttemptLog("x.log"))
+    log = AttemptLog("x.log")
+    runner = Runner(world.job.pk, token, RunControl(world.job.pk, token), log)
     prepared = Prepared(world.plan(), None, None, None)  # type: ignore[arg-type]
-    runner._verify(world.job, world.context(token, _SNAPSHOT), prepared, world.output)
+    try:
+        runner._verify(world.job, world.context(token, _SNAPSHOT), prepared, world.output)
+    finally:
+        log.close()
 
 
 @pytest.mark.parametrize("fault", ["23 truncated", "24 corrupt", "25 shorter", "26 bigger"])

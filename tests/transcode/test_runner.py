@@ -46,7 +46,7 @@ from transcode.outcomes import (
 from transcode.queue import disk_space, job_queue
 from transcode.replacing.snapshot import take_source_snapshot
 from transcode.running import runner
-from transcode.running.attempt_log import AttemptLog
+from transcode.running.attempt_log import AttemptLog, attempt_log_path
 from transcode.running.context import PhaseProgress, RunContext
 from transcode.running.control import RunControl
 from transcode.running.runner import Runner
@@ -149,7 +149,7 @@ def make_folder(job: Job) -> Path:
 def test_a_bug_is_in_the_log_with_its_traceback(running: tuple[Job, str]) -> None:
     job = run_with(running, ZeroDivisionError("bug"))
     assert job.reason_code == "internal_error"
-    text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
+    text = attempt_log_path(JobAttempt.objects.get().log_name).read_text()
     assert "Traceback" in text
     assert "ZeroDivisionError: bug" in text
 
@@ -171,7 +171,7 @@ def test_a_database_that_stays_away_ends_the_attempt_without_its_outcome(
     # What the reaper finds: nothing was written, or no more than the end.
     assert job.status == ("running" if step == "settle_outcome" else "retry_wait")
     assert make_folder(job).exists()
-    text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
+    text = attempt_log_path(JobAttempt.objects.get().log_name).read_text()
     assert "the database is away" in text
 
 
@@ -258,7 +258,7 @@ def test_an_end_that_somebody_else_has_written_is_said_in_the_log(
     job, token = running
     with patch.object(runner, "settle_outcome", return_value=False):
         run_with((job, token), JobFailed("crash", "Perhaps."))
-    text = AttemptLog(JobAttempt.objects.get().log_name).path.read_text()
+    text = attempt_log_path(JobAttempt.objects.get().log_name).read_text()
     assert "the job is no longer ours; nothing was written" in text
 
 

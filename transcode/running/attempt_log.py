@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
@@ -45,10 +46,14 @@ class AttemptLog:
                 self._handle.write(text)
                 self._handle.flush()
             except OSError:
-                self._handle = None
+                self._drop()
 
     def close(self) -> None:
         with self._lock:
-            if self._handle is not None:
-                self._handle.close()
-                self._handle = None
+            self._drop()
+
+    def _drop(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with suppress(OSError):  # what it still holds does not fit on the disk either
+                handle.close()
