@@ -174,7 +174,8 @@ def test_everybody_signed_in_sees_pictures_and_strangers_none(
     job = job_with_pictures()
     assert client.get(picture_url(job)).status_code == 302
     assert client.get(reverse("transcode:job_pictures", args=[job.pk])).status_code == 302
-    assert as_viewer.get(picture_url(job)).status_code == 200
+    shown: Any = as_viewer.get(picture_url(job))
+    assert shown.getvalue() == JPEG + b"worst-before.jpg"
     assert as_viewer.post(picture_url(job)).status_code == 405
 
 
