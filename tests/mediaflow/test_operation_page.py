@@ -52,11 +52,11 @@ def test_the_page_around_it_learns_of_its_end_once(
 
 @pytest.mark.parametrize("status", OperationStatus)
 def test_every_state_has_its_word_and_its_mark(
-    waiting: Operation, olga: Client, status: OperationStatus
+    waiting: Operation, as_operator: Client, status: OperationStatus
 ) -> None:
     is_running = status == OperationStatus.RUNNING
     Operation.objects.update(status=status, lease_token="t" if is_running else "")
-    fragment = olga.get(f"/operations/{waiting.pk}/", headers=HTMX).text
+    fragment = as_operator.get(f"/operations/{waiting.pk}/", headers=HTMX).text
     shown = re.search(r'class="state[^>]*>(.*?)</span>\s*\n', fragment, re.DOTALL)
     assert shown is not None and status.label in shown[1]
     assert ('class="pulse"' if is_running else "<svg") in shown[1]

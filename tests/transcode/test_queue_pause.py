@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mediaflow.base import wake
-from mediaflow.base.models import AuditEvent
+from mediaflow.base.models import AuditEvent, Setting
 from transcode import services
 from transcode.queue.pause import (
+    PAUSE_KEYS,
     PausedBy,
     end_restore_pause,
     pause_for_restore,
     pause_for_trash,
     read_pause,
     resume_from_trash,
+    rows_of_restore_pause,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +96,20 @@ def test_after_a_restore_the_pause_of_the_trash_is_its_own_again(is_restored_twi
     pause = read_pause()
     assert (pause.is_paused, pause.reason, pause.by) == (True, FULL, PausedBy.TRASH)
     assert resume_from_trash(job_id=7)
+
+
+@pytest.mark.parametrize("before", ["runs", "trash", "person", "restore"])
+def test_rows_for_a_database_that_is_not_live_say_what_a_restore_would_write(before: str) -> None:
+    if before == "trash":
+        pause_for_trash(FULL, job_id=7)
+    elif before == "person":
+        services.pause_queue(HEAT)
+    elif before == "restore":
+        pause_for_restore("An older backup was restored.")
+    stored = dict(Setting.objects.values_list("key", "value"))
+    pause_for_restore("A backup was restored.")
+    wanted = dict(Setting.objects.filter(key__in=PAUSE_KEYS).values_list("key", "value"))
+    assert rows_of_restore_pause(stored, "A backup was restored.") == wanted
 
 
 def test_a_pause_that_a_person_made_during_a_restore_outlasts_it(admin_user: User) -> None:
