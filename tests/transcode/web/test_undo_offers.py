@@ -68,13 +68,15 @@ def test_of_all_states_only_these_can_be_undone() -> None:
 
 
 @pytest.mark.parametrize("stuck_from", ["undoing", "swapping"])
-def test_an_undo_that_got_stuck_can_be_asked_for_again(page: Client, stuck_from: str) -> None:
+def test_an_undo_that_got_stuck_can_be_asked_for_again(
+    as_operator: Client, stuck_from: str
+) -> None:
     job = rows.make_replaced()
     _make(job, JobStatus.COMPLETED, JournalState.STUCK, TrashState.KEPT, stuck_from)
     Replacement.objects.update(detail="something came between")
     is_undo = stuck_from == "undoing"
     assert _is_offered(job) is is_undo
-    text = page.get(reverse("transcode:job_detail", args=[job.pk])).content.decode()
+    text = as_operator.get(reverse("transcode:job_detail", args=[job.pk])).content.decode()
     words = "Putting it back stopped: something came between. Look at the files"
     assert (words in text) is is_undo
     assert (reverse("transcode:job_undo_ask", args=[job.pk]) in text) is is_undo
@@ -91,20 +93,20 @@ def test_what_was_undone_or_lies_beside_the_original_is_not_offered() -> None:
     assert not is_undoable(nothing, None)
 
 
-def test_while_both_names_exist_the_jobs_page_offers_to_undo(page: Client) -> None:
+def test_while_both_names_exist_the_jobs_page_offers_to_undo(as_operator: Client) -> None:
     job = rows.make_replaced()
     TrashEntry.objects.all().delete()
     _make(job, JobStatus.RUNNING, JournalState.PUBLISHED, None)
-    text = page.get(reverse("transcode:job_detail", args=[job.pk])).content.decode()
+    text = as_operator.get(reverse("transcode:job_detail", args=[job.pk])).content.decode()
     assert "The original and the new file are both there" in text
     ask = reverse("transcode:job_undo_ask", args=[job.pk])
     assert ask in text
-    assert "The original keeps its name" in page.get(ask).content.decode()
-    assert page.post(reverse("transcode:job_undo", args=[job.pk])).status_code == 302
+    assert "The original keeps its name" in as_operator.get(ask).content.decode()
+    assert as_operator.post(reverse("transcode:job_undo", args=[job.pk])).status_code == 302
 
 
 def test_an_original_whose_purge_was_cut_short_still_lies_in_the_trash(
-    page: Client, operator: User, rf: Any
+    as_operator: Client, operator: User, rf: Any
 ) -> None:
     """Everywhere alike: it takes room, it is counted, it can be put back."""
     job = rows.make_replaced(trash=TrashState.PURGING, size_bytes=7)
@@ -115,7 +117,7 @@ def test_an_original_whose_purge_was_cut_short_still_lies_in_the_trash(
     due_on = (timezone.now() - timedelta(days=1) + timedelta(days=14)).date()
     original = read_original(Job.objects.get())
     assert (original.state, original.due_on, original.can_undo) == ("kept", due_on, True)
-    text = page.get(reverse("transcode:job_detail", args=[job.pk])).content.decode()
+    text = as_operator.get(reverse("transcode:job_detail", args=[job.pk])).content.decode()
     assert "Until then it can be put back." in text
     request = rf.get("/")
     request.user = operator
