@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def operation(request: HtmxHttpRequest, operation_id: int) -> HttpResponse:
     row = get_object_or_404(Operation, pk=operation_id)
     context = {"operation": operation_context(row, may_cancel=request.user.is_operator)}
-    if not request.htmx:
+    if not request.htmx or request.htmx.boosted:
         return render(request, "mediaflow/operation.html", context)
     response = render(request, "components/_operation.html", context)
     if not row.is_active and request.htmx.trigger == f"operation-{row.pk}":  # it ended meanwhile

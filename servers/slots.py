@@ -68,6 +68,9 @@ class LocalSlotProvider:
     def refuse_switched_off(self) -> None:
         _refuse_switched_off(ensure_local_server())
 
+    def is_switched_off(self) -> bool:
+        return not ensure_local_server().is_enabled
+
 
 def _wait_for_slot(kind: str, job_id: int, checkpoint: Callable[[], None]) -> SlotLease:
     """Raises JobWaits for a machine that is switched off or a database that stays away."""

@@ -16,6 +16,9 @@ T = TypeVar("T")
 DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
 # SQLite has one exception for "locked" and for "no such table"; its code tells them apart.
 _WRONG_STATEMENT: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE})
+# Classes of PostgreSQL's SQLSTATE that pass: connection, rollback, resources, lock, shutdown.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_PASSING: Final = ("08", "40", "53", "55", "57P")
 
 
 def retry_on_busy(
@@ -47,5 +50,8 @@ def is_database_away(error: BaseException) -> bool:
     """Whether it failed for now (locked, full, connection lost), not for what was asked of it."""
     if not isinstance(error, DATABASE_ERRORS):
         return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_PASSING)
     code = getattr(error.__cause__, "sqlite_errorcode", None)
     return code is None or code & 0xFF not in _WRONG_STATEMENT  # the low byte is the kind

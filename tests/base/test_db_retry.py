@@ -52,6 +52,18 @@ def test_a_lost_connection_is_away_and_a_wrong_value_is_not(
     assert is_database_away(error) == is_away
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "is_away"),
+    [("57P01", True), ("53300", True), ("40001", True), ("54001", False), ("57014", False)],
+    ids=["shut down", "too many connections", "serialisation", "too complex", "cancelled"],
+)
+def test_of_postgresql_only_what_passes_counts_as_away(sqlstate: str, is_away: bool) -> None:
+    error, cause = OperationalError("no"), Exception("no")
+    cause.sqlstate = sqlstate  # type: ignore[attr-defined]  # as psycopg's errors have it
+    error.__cause__ = cause
+    assert is_database_away(error) == is_away
+
+
 @pytest.mark.django_db
 def test_a_table_that_does_not_exist_is_a_bug() -> None:
     with (

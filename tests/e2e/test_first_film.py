@@ -268,6 +268,35 @@ def test_the_line_between_before_and_after_moves_by_keyboard_on_every_picture(
             image.evaluate("image => image.decode()")
 
 
+_ENDED = "document.body.dispatchEvent(new CustomEvent('mf:operation-ended', {bubbles: true}))"
+
+
+def test_the_end_of_an_operation_renews_its_page_and_none_that_somebody_types_in(
+    browser: Browser, site: RunningSite
+) -> None:
+    with watched_page(browser) as page:
+        sign_in(page, site)
+        page.goto(f"{site.address}/settings/")
+        page.get_by_role("button", name="Back up now").click()
+        page.wait_for_url("**/operations/**")
+        page.locator("main").get_by_text("Done").first.wait_for(timeout=WAIT_MS)
+        for address in (page.url, f"{site.address}/library/"):
+            page.goto(address)
+            with page.expect_response(lambda found: "hx-boosted" in found.request.headers):
+                page.evaluate(_ENDED)
+            page.locator(".col main h2, .col main h3, .col main tbody tr").first.wait_for()
+
+        page.goto(f"{site.address}/settings/")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.fill("[name=trash_retention_days]", "30")
+        page.locator("h1").click()
+        page.evaluate(_ENDED)
+        page.wait_for_timeout(1000)
+        assert page.input_value("[name=trash_retention_days]") == "30"
+        assert not [url for url in asked if url.endswith("/settings/")]
+
+
 def test_pages_work_without_javascript(browser: Browser, site: RunningSite) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

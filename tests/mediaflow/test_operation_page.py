@@ -62,6 +62,14 @@ def test_every_state_has_its_word_and_its_mark(
     assert ('class="pulse"' if is_running else "<svg") in shown[1]
 
 
+def test_its_own_page_is_asked_anew_as_a_whole(waiting: Operation, as_operator: Client) -> None:
+    """As polling.js does when it ends: a fragment in its place would leave nothing."""
+    url = f"/operations/{waiting.pk}/"
+    page = as_operator.get(url, headers={**HTMX, "HX-Boosted": "true"}).text
+    assert 'class="col"' in page
+    assert "Scan Films" in page
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_waiting_one_is_cancelled_at_once_and_that_is_on_record(
     headers: dict[str, str], waiting: Operation, as_operator: Client

@@ -14,15 +14,20 @@ from mediaflow.base import hooks
 from mediaflow.base.settings_store import set_setting
 from servers import slots
 from servers.models import Server, SlotLease
+from tests.transcode.makers import make_jobs
 from transcode.chunks.slots import ChunkSlots
+from transcode.models import JournalState, ProofRecord, Replacement
 from transcode.outcomes import JobWaits
 from transcode.presets.spec import PresetSpec
+from transcode.queue import job_queue
 from transcode.queue.slots import acquire_slot, parallel_limit, refuse_switched_off
 from transcode.running.context import RunContext
 from transcode.running.held_slot import held_slot
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from django.test import Client
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +99,27 @@ def test_a_job_that_finds_the_machine_switched_off_waits_and_says_so() -> None:
         refuse_switched_off()  # asked before a film is read
     Server.objects.update(is_enabled=True)
     refuse_switched_off()
+
+
+@pytest.mark.usefixtures("switched_off")
+def test_no_job_is_claimed_for_a_machine_that_is_switched_off() -> None:
+    """Each of thousands would be begun and put back again and again; one that is named is not."""
+    queued, swapping = make_jobs(2)
+    assert job_queue.claim_next("me") is None
+    assert job_queue.claim_next("me", among=[queued.pk]) is not None
+    proof = ProofRecord.objects.create(job=swapping, is_passed=True)
+    Replacement.objects.create(
+        job=swapping, state=JournalState.SWAPPING, proof=proof, is_proof_passed=True
+    )
+    claim = job_queue.claim_next("me")
+    assert claim is not None
+    assert claim.job_id == swapping.pk, "a swap is brought to its end"
+
+
+def test_the_queue_page_says_that_the_machine_is_switched_off(
+    as_operator: Client, switched_off: None
+) -> None:
+    assert "switched off" in as_operator.get("/queue/").text
 
 
 def test_a_machine_that_is_switched_off_while_a_job_waits_ends_the_wait() -> None:

@@ -197,6 +197,22 @@ def test_a_runner_in_waiting_that_cannot_be_started_is_tried_again_after_a_while
     assert start.call_count == 2
 
 
+def test_a_child_that_cannot_be_taken_over_keeps_no_place(
+    starts: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    _CODE[0] = _ENDS
+    jobs = make_jobs(2)
+    dispatcher = Dispatcher(DispatchOptions(limit=lambda: 2))
+    dispatcher.step()
+    for running in dispatcher._jobs:
+        running.child.process.wait()
+    with patch.object(dispatcher._jobs[0], "take_over", side_effect=ValueError("odd")):
+        dispatcher._bury()
+    assert dispatcher._jobs == []
+    assert f"taking over {jobs[0].pk}" in caplog.text
+    assert Job.objects.get(pk=jobs[1].pk).status == "queued"
+
+
 def test_periodic_tasks_that_hang_are_not_started_a_second_time() -> None:
     dispatcher = Dispatcher(DispatchOptions(is_consumer=True))
     goes_on, runs = threading.Event(), []

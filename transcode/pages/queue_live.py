@@ -20,7 +20,7 @@ from transcode.pages.queue_page import (
     recent_counts,
 )
 from transcode.pages.waiting_list import WaitingCursor, read_held, read_waiting
-from transcode.queue.slots import parallel_limit
+from transcode.queue.slots import is_switched_off, parallel_limit
 
 # Pages ask every three seconds or more; with many of them open this bounds the renders.
 RENDER_KEEP_S: Final = 1.5
@@ -134,7 +134,7 @@ def read_slots(running: int) -> list[dict[str, Any]]:
         {
             "letter": "a",
             "name": "This machine",
-            "note": f"{parallel_limit()} at once",
+            "note": "switched off" if is_switched_off() else f"{parallel_limit()} at once",
             "busy": running,
             "total": total,
             "width": total * SLOT_STEP,

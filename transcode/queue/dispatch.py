@@ -166,7 +166,14 @@ class Dispatcher:
         for running in (self._jobs, self._operations):
             for entry in [e for e in running if e.child.has_ended]:
                 entry.child.say_goodbye()
-                if entry.take_over(entry.key, entry.token):
+                try:
+                    is_taken = entry.take_over(entry.key, entry.token)
+                except (DatabaseError, InterfaceError):
+                    raise  # asked again in the next round
+                except Exception:  # one that fails keeps no place; the sweep finds its lease
+                    log.exception("taking over %s", entry.key)
+                    is_taken = False
+                if is_taken:
                     code = entry.child.process.returncode
                     log.warning("the process of %s ended with %s", entry.key, code)
                 running.remove(entry)

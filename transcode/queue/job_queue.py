@@ -22,6 +22,7 @@ from mediaflow.base.transitions import change_status
 from mediaflow.base.wake import ring
 from transcode.models import Job, JobAttempt, JobPhase, JobStatus, OutputMode, Replacement
 from transcode.queue.opening import closed_hours, queue_is_open
+from transcode.queue.slots import is_switched_off
 from transcode.states import FILE_STATE, JOB_TABLE, OPEN_JOURNAL, TERMINAL, WAITING
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _next_id(now: datetime, among: Collection[int] | None = None) -> int | None:
     if first is not None or get_setting("queue_paused"):
         return first
     if among is None:
-        if not queue_is_open(now):
+        if not queue_is_open(now) or is_switched_off():
             return None
         ready = ready.exclude(hours__in=closed_hours(now))
     in_order = ready.filter(is_paused=False).order_by("-priority", "position", "id")

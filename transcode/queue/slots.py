@@ -44,6 +44,10 @@ class SlotProvider(Protocol):
         """Raises JobWaits where a job would find every machine switched off."""
         ...
 
+    def is_switched_off(self) -> bool:
+        """Whether every machine is."""
+        ...
+
 
 class _NoSlot:
     """Where no provider is registered (a room's own tests): this process, without a limit."""
@@ -70,6 +74,12 @@ def refuse_switched_off() -> None:
     provider = _provider()
     if provider is not None:
         provider.refuse_switched_off()
+
+
+def is_switched_off() -> bool:
+    """Whether no machine takes a job: then none is claimed, or each would be begun in vain."""
+    provider = _provider()
+    return provider is not None and provider.is_switched_off()
 
 
 def _provider() -> SlotProvider | None:

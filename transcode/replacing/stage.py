@@ -33,7 +33,7 @@ from transcode.replacing.snapshot import (
     take_source_snapshot,
 )
 from transcode.trash.place import choose_trash
-from transcode.trash.room import make_room
+from transcode.trash.room import check_room
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def stage(
     _check_room(parent_of(part), proof.output_bytes)
     if not is_beside(row):
         _reserve_trash(row, part)
-        make_room(row)
+        check_room(row)
     fs.copy(os.fsencode(output), part, tick=ctx.checkpoint)
     fs.fsync_folder(parent_of(part))
     reach(PART_WRITTEN)

@@ -135,7 +135,7 @@ def _run(
                 announce_swap(row)
             stage(ctx, row, output, proof, library)
             if not is_beside(row):
-                make_room(row)  # again: others may have filled the trash while this was copied
+                make_room(row)
             ctx.checkpoint()
             retry_on_busy(lambda: _pass_point_of_no_return(ctx, row, library, output))
             reach(SWAPPING)

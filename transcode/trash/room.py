@@ -6,7 +6,7 @@ original of that job would fit by the same rule.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from library.folding import display_path
 from mediaflow.base.fs import fs, parent_of
@@ -15,10 +15,21 @@ from transcode.models import IN_TRASH, Replacement, TrashEntry, TrashState
 from transcode.outcomes import JobHeld, JobWaits
 from transcode.queue.pause import PausedBy, pause_for_trash, read_pause, resume_from_trash
 from transcode.states import ACTIVE
-from transcode.trash.purge import purge_entry
+from transcode.trash.purge import is_library_there, purge_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FULL_WAIT_S: Final = 600.0
 OLDEST_FIRST: Final = "oldest_first"
+
+
+def check_room(row: Replacement) -> None:
+    """`make_room` before there is anything to swap in: what it would purge stays until then.
+
+    Raises as it does.
+    """
+    _ask_for_room(row, lambda device, _needed, _limit: _may_purge(device))
 
 
 def make_room(row: Replacement) -> None:
@@ -27,6 +38,10 @@ def make_room(row: Replacement) -> None:
     Raises JobWaits after pausing the queue, or JobHeld when the film alone is over the limit.
     Nothing is purged early unless the admin chose "oldest first".
     """
+    _ask_for_room(row, _purge_oldest)
+
+
+def _ask_for_room(row: Replacement, is_made: Callable[[int, int, int], bool]) -> None:
     limit = get_setting("trash_cap_bytes")
     if not limit or not row.trash_raw:
         return
@@ -38,7 +53,7 @@ def make_room(row: Replacement) -> None:
             " the settings.",
         )
     device = _device_of(row)
-    if _fits(device, needed, limit) or _purge_oldest(device, needed, limit):
+    if _fits(device, needed, limit) or is_made(device, needed, limit):
         return
     folder = display_path(parent_of(bytes(row.trash_raw)))
     reason = f"The trash is full ({limit:,} bytes at {folder})."
@@ -61,8 +76,12 @@ def _has_room_for(job_id: int | None) -> bool:
     row = Replacement.objects.filter(job_id=job_id or 0, job__status__in=ACTIVE).first()
     if not limit or row is None or not row.trash_raw or _needed_bytes(row) > limit:
         return True
+    if row.library_id is None or row.file_id is None:  # removed since: its turn ends it
+        return True
     try:
         device = _device_of(row)
+    except FileNotFoundError:
+        return is_library_there(row)  # somebody emptied the trash by hand, with its folder
     except OSError:
         return False  # its disk is away: nobody can tell
     return _fits(device, _needed_bytes(row), limit) or _may_purge(device)

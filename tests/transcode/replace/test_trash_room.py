@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from mediaflow.base.fs import fs
 from mediaflow.base.operations import run_operation_here
 from mediaflow.base.settings_store import get_setting, set_setting
+from tests.faults.places import Refusing
 from tests.transcode.replace.world import ORIGINAL_BYTES
 from transcode import services
 from transcode.models import JobStatus, Replacement, TrashEntry, TrashState
@@ -158,6 +161,48 @@ def test_the_oldest_may_go_where_the_admin_chooses_so_while_the_queue_is_paused(
     assert TrashEntry.objects.get().state == TrashState.KEPT, "a sweep purges nothing early"
     assert not read_pause().is_paused
     assert waiting.restart() == JobStatus.COMPLETED
+
+
+def test_an_original_goes_early_only_when_the_new_film_lies_ready(
+    make_world: Callable[..., World],
+) -> None:
+    """A copy that fails costs no other film its undo."""
+    _trashed(make_world)
+    set_setting("trash_cap_bytes", SIZE + 10, None)
+    set_setting("trash_cap_policy", "oldest_first", None)
+    world = make_world()
+    fs.watcher = Refusing("write", code=errno.EIO, suffix=b".part")
+    with pytest.raises(JobWaits):
+        world.swap()
+    fs.watcher = None
+    assert TrashEntry.objects.get().state == TrashState.KEPT
+    assert world.restart() == JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("what", ["library", "film"])
+def test_the_pause_ends_when_what_the_job_was_for_is_removed(
+    make_world: Callable[..., World], what: str
+) -> None:
+    _trashed(make_world)
+    set_setting("trash_cap_bytes", SIZE + 10, None)
+    waiting = _refused(make_world)
+    if what == "library":
+        waiting.library.delete()
+    else:
+        waiting.file.delete()
+    sweep_trash()
+    assert not read_pause().is_paused
+
+
+def test_a_trash_that_was_emptied_by_hand_with_its_folder_ends_the_pause(
+    make_world: Callable[..., World],
+) -> None:
+    _trashed(make_world)
+    set_setting("trash_cap_bytes", SIZE + 10, None)
+    waiting = _refused(make_world)
+    shutil.rmtree(waiting.root / ".mediaflow" / "trash")
+    sweep_trash()
+    assert not read_pause().is_paused
 
 
 def test_a_full_trash_leaves_a_persons_pause_alone(

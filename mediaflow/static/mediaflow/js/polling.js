@@ -80,12 +80,31 @@
     if (requestConfig.verb !== "get" && xhr.status < 300) window.setTimeout(refreshAll, 150);
   });
 
-  // What a long operation has changed shows as soon as it ends: the page around it is asked anew.
+  // What a long operation has changed shows as soon as it ends: the page around it is asked anew. Not
+  // while somebody drags, has a popover open or has typed or ticked what is not sent yet.
+  const isDirty = (field) =>
+    field.type === "checkbox" || field.type === "radio"
+      ? field.checked !== field.defaultChecked
+      : field.matches("select")
+        ? [...field.options].some((option) => option.selected !== option.defaultSelected) && field.value !== field.options[0]?.value
+        : field.value !== field.defaultValue;
+  const isInUse = () =>
+    document.querySelector(".is-sorting, .col :popover-open") !== null ||
+    [...document.querySelectorAll(".col :is(input, select, textarea):not([data-row], [data-select-page])")].some(isDirty);
+
   document.addEventListener("mf:operation-ended", () => {
-    if (document.querySelector(".is-sorting")) return;
+    if (isInUse()) return;
     htmx.ajax("GET", window.location.href, {
       target: ".col", select: ".col", swap: "morph:outerHTML", headers: { "HX-Boosted": "true" },
     });
+  });
+
+  // An answer that is no such page (an error, say) would leave nothing in its place.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { requestConfig, target, serverResponse } = event.detail;
+    if (requestConfig.headers["HX-Boosted"] && target.matches(".col") && !/class="col"/.test(serverResponse)) {
+      event.detail.shouldSwap = false;
+    }
   });
 
   document.addEventListener("visibilitychange", () => {
