@@ -65,4 +65,6 @@ def _what_has_changed(row: Replacement) -> str:
     if is_beside(row) or not row.trash_raw:
         return "The swap had begun, so the new file may have its name already."
     place = display_path(bytes(row.trash_raw))
+    if place in row.detail:  # once is enough: paths are long, and the sentence has an end
+        return "The swap had begun: names may have changed."
     return f"The swap had begun: names may have changed, and the original may lie at {place}."

@@ -197,8 +197,10 @@ def test_a_filter_becomes_a_collection(
     assert not PlexCollection.objects.exists()
 
 
-def test_without_a_library_in_plex_the_page_says_where_to_switch_one_on(page: Client) -> None:
-    content = page.get(url("plex_collection_new")).content.decode()
+def test_without_a_library_in_plex_the_page_says_where_to_switch_one_on(
+    as_operator: Client,
+) -> None:
+    content = as_operator.get(url("plex_collection_new")).content.decode()
     assert "No library of Plex is synced" in content
     assert f'href="{url("plex")}"' in content
     assert 'name="title"' not in content
