@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
-# So many that one window fills a page also where a filter and the order go against each other: the
-# number of statements does not depend on the size of the library.
-WALK_ROWS: Final = 6_000
+# The first window fills nearly every page; the second those where filter and order go against each
+# other, so that a page takes no more statements in a large library; later ones keep to the budget.
+WALK_ROWS: Final = (500, 10_000)
+WALK_LATER_ROWS: Final = 4_000
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
 WALK_KEYS_PER_READ: Final = 40_000  # over all merged streams
@@ -219,9 +221,11 @@ def _matching(ids: Sequence[int], query: FileQuery, column: str) -> Iterable[tup
 def _walk(plan: Plan, condition: Q, after: Key | None, *, is_up: bool, want: int) -> _Found:
     """Check window by window in order until the page is full; only its own rows are loaded."""
     deadline = time.monotonic() + WALK_BUDGET_S
-    window = min(WALK_ROWS, max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want))
+    most = max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want)
+    windows = chain(WALK_ROWS, repeat(WALK_LATER_ROWS))
     keys: list[Key] = []
     while True:
+        window = min(next(windows), most)
         read = read_keys(plan.source, after, is_up=is_up, limit=window)
         fit = _fitting(read, condition)
         keys += [key for key in read if key.file_id in fit]

@@ -122,7 +122,7 @@ def test_going_back_gives_the_page_before(shelf: object, query: str) -> None:
     ],
 )
 def test_a_walk_finds_the_same_as_a_plan_by_rare_parts(shelf: object, query: str) -> None:
-    with mock.patch.object(list_plan, "RARE", 0), mock.patch.object(listing, "WALK_ROWS", 7):
+    with mock.patch.object(list_plan, "RARE", 0), mock.patch.object(listing, "WALK_ROWS", (3, 7)):
         for order in ("title", "-size", "added"):
             sort = read_sort(order)
             assert all_pages(query, sort) == expected(query, sort)
@@ -133,7 +133,7 @@ def test_a_walk_out_of_time_says_searching_and_goes_on_from_its_cursor(shelf: ob
     with (
         mock.patch.object(list_plan, "RARE", 0),
         mock.patch.object(listing, "WALK_BUDGET_S", -1.0),
-        mock.patch.object(listing, "WALK_ROWS", 20),
+        mock.patch.object(listing, "WALK_ROWS", (20,)),
     ):
         page = list_files(parse_query("resolution=4k&audio=atmos&q=moon"), sort)
         assert page.is_searching
