@@ -121,6 +121,7 @@ class Listing:
     is_partial: bool = False
     count: int | None = None
     is_count_open: bool = False
+    is_first: bool = True
 
 
 def list_files(
@@ -130,14 +131,27 @@ def list_files(
     *,
     page_rows: int = PAGE_ROWS,
     is_thorough: bool = False,
+    begins_again: bool = False,
 ) -> Listing:
-    """The page after (or before) a cursor. A few statements, their number does not grow."""
-    is_back = cursor is not None and cursor.is_back
-    is_up = sort.is_up != is_back
+    """The page after (or before) a cursor. A few statements, their number does not grow.
+
+    `begins_again`: the first page where nothing lies there: the list became shorter, or nobody gave
+    this cursor out. Not where a search went on from its cursor: it would never end.
+    """
     text_budget_s = THOROUGH_BUDGET_S if is_thorough else TEXT_BUDGET_S
     plan = make_plan(query, sort.column, text_budget_s=text_budget_s)
+    page = _list(plan, query, sort, cursor, page_rows)
+    if cursor is None or page.rows or page.is_searching or not begins_again:
+        return page
+    return _list(plan, query, sort, None, page_rows)
+
+
+def _list(
+    plan: Plan, query: FileQuery, sort: Sort, cursor: Cursor | None, page_rows: int
+) -> Listing:
+    is_back = cursor is not None and cursor.is_back
     after = cursor.key if cursor else None
-    found = _find(plan, query, sort, after, is_up=is_up, want=page_rows + 1)
+    found = _find(plan, query, sort, after, is_up=sort.is_up != is_back, want=page_rows + 1)
     return _make_page(plan, found, sort, cursor, page_rows)
 
 
@@ -164,6 +178,7 @@ def _make_page(
         is_partial=plan.is_partial,
         count=count,
         is_count_open=is_open,
+        is_first=cursor is None,
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_POSITION: Final = 10_000_000
 GRID: Final = "grid"
+SEARCHING: Final = "searching"  # in an address: goes on with a search that found nothing so far
 SORT_LABELS: Final = {
     "title": "Title",
     "size": "Size",
@@ -191,11 +192,12 @@ def make_page(data: QueryDict, user: User) -> FilePage:
     try:
         query = file_filter.query
         cursor = _cursor(data, sort)
-        position = position if cursor else 0
-        listing = list_files(query, sort, cursor, is_thorough=data.get("thorough") == "1")
-        if cursor and not listing.rows and not listing.is_searching:
-            # The list became shorter, or nobody gave out this cursor: begin again.
-            listing, position = list_files(query, sort), 0
+        listing = list_files(
+            query, sort, cursor,
+            is_thorough=data.get("thorough") == "1",
+            begins_again=SEARCHING not in data,
+        )  # fmt: skip
+        position = 0 if listing.is_first else position
     except FilterProblem as raised:
         problem = raised
     libraries = list(Library.objects.all())
@@ -338,7 +340,7 @@ def _page_urls(page: FilePage, path: str) -> dict[str, str]:
     if listing.is_partial:
         urls["go_on"] = _url(page, path, thorough=True)
     elif listing.is_searching and "next" in urls:
-        urls["go_on"] = urls["next"]
+        urls["go_on"] = f"{urls['next']}&{SEARCHING}=1"
     return urls
 
 

@@ -19,6 +19,8 @@ from library.models import FileTag, Library, MediaFile, Tag
 from tests.library.file_rows import make_file, make_library, unsaved_file
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from library.listing.paging import Sort
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +143,25 @@ def test_a_walk_out_of_time_says_searching_and_goes_on_from_its_cursor(shelf: ob
         assert all_pages("resolution=4k&audio=atmos&q=moon", sort) == expected(
             "resolution=4k&audio=atmos&q=moon", sort
         )
+
+
+def test_a_search_that_finds_nothing_comes_to_its_end(shelf: object, as_viewer: Client) -> None:
+    """The page goes on by itself while it has found nothing: it must not begin again."""
+    query = "resolution=4k&audio=atmos&q=moon"
+    MediaFile.objects.filter(parse_query(query).condition()).delete()
+    url: str | None = f"/library/?{query}"
+    with (
+        mock.patch.object(list_plan, "RARE", 0),
+        mock.patch.object(listing, "WALK_BUDGET_S", -1.0),
+        mock.patch.object(listing, "WALK_ROWS", (20,)),
+        mock.patch.object(listing, "WALK_LATER_ROWS", 20),
+    ):
+        pages = 0
+        while url is not None and pages < 100:
+            answer = as_viewer.get(url)
+            url, pages = answer.context["page"].urls.get("go_on"), pages + 1
+    assert 2 < pages < 100
+    assert "No film matches" in answer.text
 
 
 def test_a_look_through_texts_out_of_time_is_completed_when_asked_thoroughly(shelf: object) -> None:
