@@ -37,6 +37,7 @@ from transcode.chunks.store import ChunkStore, chunk_key
 from transcode.encoders.answers import AnswerKind, left_out
 from transcode.encoders.fallback import Fallback
 from transcode.encoders.gpu import GpuGuard
+from transcode.encoders.threads import Rest
 from transcode.encoding.passed_over import encoder_of, pass_over
 from transcode.encoding.source_check import refuse_missing, refuse_replaced
 from transcode.outcomes import JobFailed, LeaseLost
@@ -84,6 +85,7 @@ class _Engine:
         self._alone: deque[ChunkTask] = deque()  # failed once: with nothing beside them
         self._running: dict[int, int] = {}  # number of the chunk to the id of its attempt
         self._is_alone = False
+        self._is_only_wave = False
         self._parameters = ""  # the hash of those of the first chunk
         self._unread: list[Encoded] = []
         self._is_reading = False
@@ -107,6 +109,7 @@ class _Engine:
                 last=2 * self._size.processes,
             )
         )
+        self._is_only_wave = len(self._waiting) <= self._size.processes
         if self._waiting:
             self._encode_rest()
         refuse_replaced(self._ctx)
@@ -185,7 +188,7 @@ class _Engine:
     def _start(self, crew: Crew, task: ChunkTask, slot_name: str) -> None:
         self._running[task.number] = self._rows.begin(task, slot_name)
         lead = _LEADS[self._leads.get(task.number, 0)]
-        options = self._size.options(len(self._waiting) + len(self._alone) + 1)
+        options = self._size.options(self._rest(task))
         work = partial(
             encode_chunk,
             self._film,
@@ -196,6 +199,13 @@ class _Engine:
         )
         self._progress.started(task)
         crew.encode(task, work, partial(refuse_replaced, self._ctx))
+
+    def _rest(self, task: ChunkTask) -> Rest:
+        return Rest(
+            len(self._waiting) + len(self._alone) + 1,
+            self._progress.left_of_running(task),
+            is_only_wave=self._is_only_wave,
+        )
 
     @property
     def _sessions(self) -> int:

@@ -7,30 +7,33 @@ from typing import TYPE_CHECKING
 
 from mediaflow.base.settings_store import get_setting
 from transcode.encoders.parallel_here import parallelism_here
-from transcode.encoders.threads import with_threads
+from transcode.encoders.threads import Parallelism, threads_of_next, with_threads
 from transcode.encoding.passed_over import encoder_of
 from transcode.queue.slots import parallel_limit
 
 if TYPE_CHECKING:
+    from transcode.encoders.model import VideoEncoder
+    from transcode.encoders.threads import Rest
     from transcode.planning.model import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class CrewSize:
-    """`video_options`: the plan's, with the threads of one ffmpeg put in."""
+    """How many at once, and the options of the plan's video, without threads."""
 
     processes: int
-    video_options: tuple[str, ...]
-    # The same for the chunks that are started last, by how many are still to be started: with more
-    # threads, as the others leave their cores to them. Parameter sets are alike (measured).
-    last_options: tuple[tuple[str, ...], ...] = ()
+    plan_options: tuple[str, ...]
+    encoder: VideoEncoder | None = None
+    threads_each: int = 0  # 0: as ffmpeg likes
     gpu_sessions: int = 0  # at once on one GPU, whoever runs them; 0: what suits it
 
-    def options(self, left: int) -> tuple[str, ...]:
-        """`left`: chunks that are not started yet, this one included."""
-        if 0 < left <= len(self.last_options):
-            return self.last_options[left - 1]
-        return self.video_options
+    def options(self, rest: Rest) -> tuple[str, ...]:
+        """For the chunk that starts now. Parameter sets are alike for any threads (measured)."""
+        if self.encoder is None or not self.threads_each:
+            return self.plan_options
+        size = Parallelism(self.processes, self.threads_each)
+        threads = threads_of_next(self.encoder.family, size, rest)
+        return with_threads(self.encoder, self.plan_options, threads)
 
 
 def crew_size(plan: Plan) -> CrewSize:
@@ -41,10 +44,10 @@ def crew_size(plan: Plan) -> CrewSize:
     found = parallelism_here(
         encoder, plan.video.width, plan.video.height, jobs_at_once=parallel_limit()
     )
-    threads = found.processes * found.threads_each
-    last = tuple(
-        with_threads(encoder, plan.video_options, threads // left)
-        for left in range(1, found.processes)
+    return CrewSize(
+        found.processes,
+        plan.video_options,
+        encoder,
+        found.threads_each,
+        get_setting("gpu_sessions") or 0,
     )
-    options = with_threads(encoder, plan.video_options, found.threads_each)
-    return CrewSize(found.processes, options, last, get_setting("gpu_sessions") or 0)

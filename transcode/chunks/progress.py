@@ -92,6 +92,20 @@ class ChunkProgress:
             effort_share=self._effort_share(),
         )
 
+    def left_of_running(self, unit: ChunkTask) -> tuple[float, ...]:
+        """What each running chunk still has to do, in work of the chunk `unit`."""
+        left = (
+            self._work(number) * (1 - frames / max(1, self._frames_of[number]))
+            for number, (frames, _bytes) in self._running.items()
+        )
+        return tuple(work / self._work(unit.number) for work in left)
+
+    def _work(self, number: int) -> float:
+        """Half by its pictures and half by what they take in the source: a share of the film."""
+        by_frames = self._frames_of[number] / max(1, self._total_frames)
+        total = sum(self._source_bytes.values())
+        return (by_frames + self._source_bytes[number] / total) / 2 if total else by_frames
+
     def _effort_share(self) -> float | None:
         total = sum(self._source_bytes.values())
         if not total:
