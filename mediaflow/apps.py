@@ -11,12 +11,11 @@ class ProjectConfig(AppConfig):
     def ready(self) -> None:
         from mediaflow import checks as checks
         from mediaflow.base.hooks import register_hook
+        from mediaflow.base.lazy import LoadedOnCall
         from mediaflow.base.operations import register_operation
-        from mediaflow.insights.bulk import DECIDE_KIND, run_decision
-        from mediaflow.insights.panel import insight_panel
-        from mediaflow.recovery.backup import BACKUP_OPERATION
-        from mediaflow.recovery.operations import run_backup
 
-        register_operation(BACKUP_OPERATION, run_backup)
-        register_operation(DECIDE_KIND, run_decision)
-        register_hook("film_panels", insight_panel)
+        register_operation("backup", LoadedOnCall("mediaflow.recovery.operations.run_backup"))
+        register_operation(
+            "recommendation_decision", LoadedOnCall("mediaflow.insights.bulk.run_decision")
+        )
+        register_hook("film_panels", LoadedOnCall("mediaflow.insights.panel.insight_panel"))

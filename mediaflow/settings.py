@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
-from huey.serializer import SignedSerializer
 
 from mediaflow.base.env import PROJECT_ROOT, EnvironmentProblem, read_environment
 from mediaflow.base.keys import read_or_create_secret
@@ -50,7 +49,6 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "template_partials",
-    "huey.contrib.djhuey",
     "mediaflow.base",
     "mediaflow.accounts",
     "mediaflow",
@@ -202,14 +200,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 # Huey carries wake-ups only, never state (docs/architecture.md). `immediate` is written out: its
 # default follows DEBUG and would run jobs inside a web request.
 HUEY: dict[str, Any] = {
-    "huey_class": (
-        "huey.RedisHuey" if ENVIRONMENT.redis_url else "mediaflow.base.wake_storage.WakeSqliteHuey"
-    ),
+    "huey_class": "mediaflow.base.wake_storage."
+    + ("WakeRedisHuey" if ENVIRONMENT.redis_url else "WakeSqliteHuey"),
     "name": "mediaflow",
     "immediate": False,
     "results": False,
-    # Huey unpickles what it reads: only what this instance signed is taken.
-    "serializer": SignedSerializer(secret=SECRET_KEY),
     "connection": (
         {"url": ENVIRONMENT.redis_url}
         if ENVIRONMENT.redis_url

@@ -1,13 +1,10 @@
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from mediaflow.base.hooks import register_hook
-
-if TYPE_CHECKING:
-    from mediaflow.base.operations import OperationContext
-    from mediaflow.base.periodic import PeriodicTask
+from mediaflow.base.lazy import LoadedOnCall
 
 
 class ServersConfig(AppConfig):
@@ -16,32 +13,15 @@ class ServersConfig(AppConfig):
 
     def ready(self) -> None:
         from mediaflow.base.operations import register_operation
-        from servers import slots
 
-        register_hook("slot_provider", slots.local_slots)
-        register_hook("leased_rows", slots.slot_leases)
-        register_hook("periodic_tasks", _PeriodicTasks())
-        register_operation("encoder_check", _run_encoder_check)
-        post_migrate.connect(slots.ensure_local_server, sender=self, dispatch_uid="local-server")
-
-
-def _run_encoder_check(context: "OperationContext") -> None:
-    # Loaded only where it runs: a start of every command would pay for it.
-    from servers.encoder_check import run_encoder_check
-
-    run_encoder_check(context)
+        register_hook("slot_provider", LoadedOnCall("servers.slots.local_slots"))
+        register_hook("leased_rows", LoadedOnCall("servers.slots.slot_leases"))
+        register_hook("periodic_tasks", LoadedOnCall("servers.encoder_check.periodic_tasks"))
+        register_operation("encoder_check", LoadedOnCall("servers.encoder_check.run_encoder_check"))
+        post_migrate.connect(_ensure_local_server, sender=self, dispatch_uid="local-server")
 
 
-class _PeriodicTasks:
-    """Holds the one `StartCheck` of this process, made when the consumer first asks."""
+def _ensure_local_server(**kwargs: Any) -> None:
+    from servers.slots import ensure_local_server
 
-    def __init__(self) -> None:
-        self._tasks: list[PeriodicTask] = []
-
-    def __call__(self) -> "list[PeriodicTask]":
-        if not self._tasks:
-            from mediaflow.base.periodic import PeriodicTask
-            from servers.encoder_check import StartCheck
-
-            self._tasks = [PeriodicTask("encoder_check", 30, StartCheck())]
-        return self._tasks
+    ensure_local_server(**kwargs)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
 
 from mediaflow.base.operations import OperationProblem, start_operation
+from mediaflow.base.periodic import PeriodicTask
 from transcode.encoders import ENCODERS
 from transcode.encoders.availability import check_encoders, has_ffmpeg, is_check_due
 from transcode.encoding.ffmpeg import FfmpegMissing
@@ -64,3 +66,13 @@ class StartCheck:
         if not self._is_done or is_check_due():
             start_encoder_check()
             self._is_done = True
+
+
+@cache
+def _start_check() -> StartCheck:
+    """The one of this process, made when the consumer first asks."""
+    return StartCheck()
+
+
+def periodic_tasks() -> list[PeriodicTask]:
+    return [PeriodicTask("encoder_check", 30, _start_check())]

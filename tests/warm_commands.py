@@ -159,6 +159,7 @@ def take_on_environment() -> None:
     from django.db import connections
     from django.utils.functional import empty
     from huey.contrib import djhuey
+    from huey.serializer import SignedSerializer
 
     from tests.patience import be_patient
 
@@ -175,7 +176,7 @@ def take_on_environment() -> None:
         if hasattr(holder._connections, "default"):
             del holder["default"]
         set_up(set_prefix)
-        djhuey.HUEY.serializer = settings.HUEY["serializer"]
+        djhuey.HUEY.serializer = SignedSerializer(secret=settings.SECRET_KEY)
         djhuey.HUEY.storage_kwargs.update(settings.HUEY["connection"])
         djhuey.HUEY.storage = djhuey.HUEY.create_storage()
         be_patient()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
@@ -20,8 +19,6 @@ from transcode.states import ACTIVE
 from transcode.trash.sweep import purge_due_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.db.models import Model
     from django.http import HttpRequest
 
@@ -129,31 +126,3 @@ def _stats(job: Job) -> list[dict[str, Any]]:
             {"label": "VMAF", "figure": f"{job.vmaf_mean:.1f}", "note": job.vmaf_method, "tone": ""}
         )
     return rows
-
-
-def _loaded_when_shown(name: str) -> Callable[[HttpRequest, Model], FilmPanel | None]:
-    """The panel of the module of that name: the start of every command would pay for it."""
-
-    def panel(request: HttpRequest, file: Model) -> FilmPanel | None:
-        module = import_module(f"transcode.pages.{name}")
-        shown: FilmPanel | None = getattr(module, name)(request, file)
-        return shown
-
-    return panel
-
-
-def register() -> None:
-    """Called once, when the application starts."""
-    from mediaflow.base.hooks import register_hook
-    from mediaflow.base.operations import register_operation
-    from transcode.pages import queue_work
-    from transcode.prediction import estimate_operation
-
-    register_hook("nav_counts", nav_counts)
-    register_hook("bulk_actions", bulk_action)
-    register_hook("film_panels", film_panel)
-    for name in ("estimate_panel", "quality_panel", "chromecast_panel"):
-        register_hook("film_panels", _loaded_when_shown(name))
-    register_operation(estimate_operation.KIND, estimate_operation.run_estimate)
-    register_operation("cancel_jobs", queue_work.run_cancel)
-    register_operation("purge_trash", queue_work.run_purge)

@@ -14,6 +14,7 @@ import mediaflow.urls  # noqa: F401 - all pages are loaded before a test patches
 from library.listing import exact_count, selection
 from library.models import FileState, MediaFile
 from mediaflow.base.hooks import hooked
+from mediaflow.base.lazy import LoadedOnCall
 from mediaflow.base.models import Operation
 from mediaflow.base.operations import run_operation_here
 from tests.transcode.web import rows
@@ -263,7 +264,7 @@ def test_titles_are_text(as_operator: Client) -> None:
 
 
 def test_the_pages_hooks_are_registered_and_name_what_they_do(operator: User) -> None:
-    assert page_hooks.nav_counts in hooked("nav_counts")
+    assert LoadedOnCall("transcode.pages.hooks.nav_counts") in hooked("nav_counts")
     action = page_hooks.bulk_action(operator)
     assert action is not None
     assert action.url == reverse(PREVIEW)
