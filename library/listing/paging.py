@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,14 @@ from django.utils import timezone
 from library.listing import keys as list_keys
 from library.listing.plan import TEXT_BUDGET_S, Plan, make_plan
 from library.listing.selection import EXACT_UP_TO
-from library.listing.streams import Key, count_source, read_checked, read_keys
+from library.listing.streams import (
+    Key,
+    count_source,
+    read_checked,
+    read_end,
+    read_fitting,
+    read_keys,
+)
 from library.models import MediaFile
 from mediaflow.base.ids import read_id
 
@@ -30,9 +38,10 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
-# The first window fills nearly every page; the second those where filter and order go against each
-# other, so that a page takes no more statements in a large library; later ones keep to the budget.
-WALK_ROWS: Final = (500, 10_000)
+# A quick look fills nearly every page; the first window, from the same place, those where filter
+# and order go against each other; later ones keep to the budget.
+QUICK_ROWS: Final = 500
+WALK_FIRST_ROWS: Final = 10_000
 WALK_LATER_ROWS: Final = 4_000
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
@@ -237,23 +246,22 @@ def _walk(plan: Plan, condition: Q, after: Key | None, *, is_up: bool, want: int
     """Check window by window in order until the page is full; only its own rows are loaded."""
     deadline = time.monotonic() + WALK_BUDGET_S
     most = max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want)
-    windows = chain(WALK_ROWS, repeat(WALK_LATER_ROWS))
-    keys: list[Key] = []
-    while True:
-        window = min(next(windows), most)
-        read = read_keys(plan.source, after, is_up=is_up, limit=window)
-        fit = _fitting(read, condition)
-        keys += [key for key in read if key.file_id in fit]
-        if len(read) < window or len(keys) >= want:
-            return _Found(_load(keys[:want]))
-        after = read[-1]
+    read = partial(read_fitting, plan.source, MediaFile.objects.filter(condition), is_up=is_up)
+    keys = read(after=after, rows=QUICK_ROWS, limit=want) if most > QUICK_ROWS else []
+    if len(keys) == want:
+        return _Found(_load(keys))
+    keys = []
+    for window in chain([WALK_FIRST_ROWS], repeat(WALK_LATER_ROWS)):
+        rows = min(window, most)
+        keys += read(after=after, rows=rows, limit=want - len(keys))
+        if len(keys) == want:
+            break
+        after = read_end(plan.source, after, is_up=is_up, rows=rows)
+        if after is None:
+            break
         if time.monotonic() > deadline:
             return _Found(_load(keys), is_cut=True, stopped_at=after)
-
-
-def _fitting(keys: Sequence[Key], condition: Q) -> set[int]:
-    ids = [key.file_id for key in keys]
-    return set(MediaFile.objects.filter(condition, pk__in=ids).values_list("pk", flat=True))
+    return _Found(_load(keys))
 
 
 def _walk_checked(plan: Plan, after: Key | None, *, is_up: bool, want: int) -> _Found:

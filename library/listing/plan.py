@@ -79,6 +79,7 @@ def make_plan(query: FileQuery, sort_column: str, *, text_budget_s: float = TEXT
     )
     if not groupings and not is_loose:
         return Plan(Source(sort_column, span=span), is_exact=True)
+    is_common = False
     if len(groupings) == 1 and not is_loose and _is_mergeable(groupings[0]):
         only = groupings[0]
         if only.is_exact:
@@ -87,7 +88,10 @@ def make_plan(query: FileQuery, sort_column: str, *, text_budget_s: float = TEXT
         if edge_ids is not None:
             source = Source(sort_column, only.column, only.inner, extra_ids=tuple(edge_ids))
             return Plan(source, is_exact=True)
-    rare = _rare_ids(query, groupings) or _text_ids(query.terms, text_budget_s)
+        is_common = span is None  # a part of the only range has more than RARE files
+    rare = (
+        None if is_common else _rare_ids(query, groupings) or _text_ids(query.terms, text_budget_s)
+    )
     if rare is not None:
         return Plan(
             Source(sort_column), is_exact=False, ids=tuple(rare.ids), is_partial=rare.is_partial

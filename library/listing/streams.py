@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from library.listing.file_query import Range, term_patterns
@@ -19,6 +20,8 @@ from library.models import MediaFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from django.db.models import QuerySet
 
 TABLE: Final = MediaFile._meta.db_table
 LISTED: Final = "removed_from_list_at IS NULL"  # the condition of every list index
@@ -58,14 +61,19 @@ class _Sql:
 
 def read_keys(source: Source, after: Key | None, *, is_up: bool, limit: int) -> list[Key]:
     """The next keys in order (`is_up`: smallest first). One statement; reads `limit` per stream."""
+    merged = _merged(source, after, is_up=is_up, limit=limit)
+    return [_key(row) for row in _rows(merged.text, merged.params)] if merged else []
+
+
+def _merged(source: Source, after: Key | None, *, is_up: bool, limit: int) -> _Sql | None:
+    """`k, id` of the next keys, in order; None for a source of nothing."""
     arms = _arms(source, after, is_up=is_up, limit=limit)
     if not arms:
-        return []
+        return None
     text = " UNION ALL ".join(f"SELECT * FROM ({arm.text}) AS arm" for arm in arms)
     way = "ASC" if is_up else "DESC"
     statement = f"SELECT k, id FROM ({text}) AS merged ORDER BY k {way}, id {way} LIMIT %s"
-    params = [param for arm in arms for param in arm.params]
-    return [_key(row) for row in _rows(statement, [*params, limit])]
+    return _Sql(statement, [*(param for arm in arms for param in arm.params), limit])
 
 
 def _arms(source: Source, after: Key | None, *, is_up: bool, limit: int) -> list[_Sql]:
@@ -160,6 +168,38 @@ def read_checked(
         [*stretch.params[:-1], 1, rows - 1],
     )
     return Checked(found, _key(last[0]) if last else None)
+
+
+def read_fitting(
+    source: Source,
+    files: QuerySet[MediaFile],
+    after: Key | None,
+    *,
+    is_up: bool,
+    rows: int,
+    limit: int,
+) -> list[Key]:
+    """The first `limit` keys that are among `files`, of the next `rows` of the source.
+
+    One statement. What is found is sorted here: asked for an order, a database may walk all of it
+    instead of looking the rows of the stretch up.
+    """
+    stretch = _merged(source, after, is_up=is_up, limit=rows)
+    if stretch is None:
+        return []
+    inside = RawSQL(f"SELECT id FROM ({stretch.text}) AS stretch", stretch.params)
+    found = files.filter(pk__in=inside).values_list(source.sort_column, "pk")
+    places = sorted(set(found), reverse=not is_up)[:limit]
+    return [Key(value, pk) for value, pk in places]
+
+
+def read_end(source: Source, after: Key | None, *, is_up: bool, rows: int) -> Key | None:
+    """The last of the next `rows` keys; None when the source ends before."""
+    stretch = _merged(source, after, is_up=is_up, limit=rows)
+    if stretch is None:
+        return None
+    end = _rows(f"{stretch.text} OFFSET %s", [*stretch.params[:-1], 1, rows - 1])
+    return _key(end[0]) if end else None
 
 
 def count_source(source: Source, limit: int) -> int:

@@ -13,7 +13,7 @@ from library.listing.paging import PAGE_ROWS, Cursor, Listing, Sort, list_files,
 from library.listing.paging import write_key as key_text
 from library.listing.rows import ListRow, make_rows
 from library.listing.selection import EXACT_UP_TO
-from library.models import Library, PlexSection, SavedFilter, Tag
+from library.models import Library, SavedFilter, Tag
 from library.pages.bulk_bar import BulkBar, make_bulk_bar
 from library.pages.columns import COLUMNS, Column, chosen_columns
 from library.pages.filter_form import FilterGroup, FilterRange, filter_groups, filter_ranges
@@ -108,8 +108,10 @@ class FilePage:
 
     @property
     def has_plex(self) -> bool:
-        """Whether there is a library of Plex that a collection could be made in."""
-        return PlexSection.objects.filter(is_enabled=True, server__is_owned=True).exists()
+        """Whether there is a library of Plex that a collection could be made in: there the bulk bar
+        offers to edit, too. No statement of its own."""
+        edit_url = reverse("library:plex_edit")
+        return any(action.url == edit_url for action in self.actions)
 
     @property
     def chosen(self) -> set[str]:

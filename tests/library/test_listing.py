@@ -19,6 +19,8 @@ from library.models import FileTag, Library, MediaFile, Tag
 from tests.library.file_rows import make_file, make_library, unsaved_file
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from django.test import Client
 
     from library.listing.paging import Sort
@@ -113,6 +115,12 @@ def test_going_back_gives_the_page_before(shelf: object, query: str) -> None:
         assert [row.pk for row in back.rows] == whole[:10]
 
 
+def _windows(*, quick: int, first: int, later: int) -> AbstractContextManager[object]:
+    return mock.patch.multiple(
+        listing, QUICK_ROWS=quick, WALK_FIRST_ROWS=first, WALK_LATER_ROWS=later
+    )
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -124,7 +132,7 @@ def test_going_back_gives_the_page_before(shelf: object, query: str) -> None:
     ],
 )
 def test_a_walk_finds_the_same_as_a_plan_by_rare_parts(shelf: object, query: str) -> None:
-    with mock.patch.object(list_plan, "RARE", 0), mock.patch.object(listing, "WALK_ROWS", (3, 7)):
+    with mock.patch.object(list_plan, "RARE", 0), _windows(quick=3, first=7, later=7):
         for order in ("title", "-size", "added"):
             sort = read_sort(order)
             assert all_pages(query, sort) == expected(query, sort)
@@ -135,7 +143,7 @@ def test_a_walk_out_of_time_says_searching_and_goes_on_from_its_cursor(shelf: ob
     with (
         mock.patch.object(list_plan, "RARE", 0),
         mock.patch.object(listing, "WALK_BUDGET_S", -1.0),
-        mock.patch.object(listing, "WALK_ROWS", (20,)),
+        _windows(quick=20, first=20, later=60),
     ):
         page = list_files(parse_query("resolution=4k&audio=atmos&q=moon"), sort)
         assert page.is_searching
@@ -153,8 +161,7 @@ def test_a_search_that_finds_nothing_comes_to_its_end(shelf: object, as_viewer: 
     with (
         mock.patch.object(list_plan, "RARE", 0),
         mock.patch.object(listing, "WALK_BUDGET_S", -1.0),
-        mock.patch.object(listing, "WALK_ROWS", (20,)),
-        mock.patch.object(listing, "WALK_LATER_ROWS", 20),
+        _windows(quick=5, first=20, later=20),
     ):
         pages = 0
         while url is not None and pages < 100:

@@ -29,6 +29,9 @@ _RAW_FORMATS = frozenset({"h264", "hevc", "m4v", "mpegvideo", "vc1", "obu", "av1
 # A gap that no film has between two pictures: the clock was set anew there.
 _JUMP_S = 30.0
 _LAST_SHARE = 0.5  # of a chunk: a shorter rest is added to the one before
+# From so much of a chunk on a film is cut in halves. Less than one, so that a minute of film counts
+# as one whatever its rate and its container's clock round it to.
+_HALVES_FROM = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def _chunks(index: PacketIndex, chunk_seconds: float) -> tuple[PlannedChunk, ...
         return ()
     end = pts[-1] + (pts[-1] - pts[-2])
     length = chunk_seconds / float(index.time_base)
-    if length <= end - pts[0] < 2 * length:
+    if _HALVES_FROM * length <= end - pts[0] < 2 * length:
         length = (end - pts[0]) / 2  # two halves side by side: faster than one after the other
     starts = [pts[0]]
     for key in index.video_keys:
@@ -153,8 +156,8 @@ def _is_shown(pts: array[int], key: int) -> bool:
 
 def _too_few(index: PacketIndex, chunk_seconds: float) -> str:
     span_s = float((index.video_pts[-1] - index.video_pts[0]) * index.time_base)
-    if span_s < chunk_seconds:
-        return f"It is shorter than one chunk of {chunk_seconds:g} s."
+    if span_s < _HALVES_FROM * chunk_seconds:
+        return f"It is shorter than {_HALVES_FROM * chunk_seconds:g} s."
     return "It has too few keyframes to be cut at."
 
 

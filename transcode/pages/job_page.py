@@ -220,5 +220,5 @@ def _unchanged(job: Job) -> str:
     if row in {None, JournalState.ABANDONED, JournalState.COPYING, JournalState.STAGED}:
         return "The film itself was not changed."
     if row == JournalState.STUCK:
-        return "Both versions are kept; nothing is touched until you decide."
+        return "MediaFlow deletes nothing of it and touches nothing until you decide."
     return "The original is kept in the trash."

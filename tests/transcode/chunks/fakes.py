@@ -15,6 +15,7 @@ from transcode.chunks.encoding import CutFilm
 from transcode.chunks.parallel import CrewSize
 from transcode.chunks.reading import ChunkFacts
 from transcode.chunks.store import ChunkRecord
+from transcode.encoders import ENCODERS
 from transcode.encoding.process import FfmpegResult
 from transcode.presets.spec import PresetSpec, VideoRule
 
@@ -39,6 +40,7 @@ class Stub:
 
     encoded: list[int] = field(default_factory=list)  # numbers, in the order of the tries
     leads: list[int] = field(default_factory=list)
+    options: list[tuple[str, ...]] = field(default_factory=list)
     at_each_try: Callable[[ChunkTask, Calls], None] = lambda _task, _calls: None
     extradata: Callable[[int], str] = lambda _number: "same"
     packets: Callable[[int], int] = lambda _number: 25
@@ -56,6 +58,7 @@ class Stub:
     ) -> ChunkRecord:
         self.encoded.append(task.number)
         self.leads.append(lead)
+        self.options.append(video_options)
         self.at_each_try(task, calls)
         content = f"chunk {task.number}".encode()
         store.path(task.key).write_bytes(content)
@@ -82,6 +85,7 @@ class FakeWorld:
     stub: Stub
     info: MediaInfo
     processes: int = 2
+    threads_each: int = 0
     whole: list[str] = field(default_factory=list)  # plans that were encoded whole
 
     @property
@@ -89,7 +93,9 @@ class FakeWorld:
         return self.film.plan
 
     def encode(self, checkpoint: Callable[[], None] = lambda: None) -> list[ChunkRecord]:
-        size = CrewSize(self.processes, self.plan.video_options)
+        size = CrewSize(
+            self.processes, self.plan.video_options, ENCODERS["x264"], self.threads_each
+        )
         return engine.encode_chunks(self.world.context(checkpoint), self.film, size)
 
     def with_plan(self, **changes: object) -> None:

@@ -355,6 +355,18 @@ def test_a_film_replaced_meanwhile_leaves_no_chunk_of_use(world: FakeWorld) -> N
     assert world.stub.encoded == [0]  # no hours are spent on the others
 
 
+@pytest.mark.parametrize(("processes", "first"), [(4, "4"), (2, "1")])
+def test_chunks_that_all_start_together_get_all_cores_each(
+    world: FakeWorld, processes: int, first: str
+) -> None:
+    """Four chunks. With fewer slots than chunks a slot's next one takes the cores over."""
+    world.processes, world.threads_each = processes, 1
+    world.encode()
+    threads = [options[-1] for options in world.stub.options]
+    assert threads[0] == first
+    assert processes == 2 or threads == ["4"] * 4
+
+
 def test_a_chunk_says_which_options_of_the_plan_its_command_lacked(world: FakeWorld) -> None:
     assert "-temporal-aq:v:0" not in OK.argv
     planned = (*world.plan.output_options[:-2], "-temporal-aq:v:0", "1")

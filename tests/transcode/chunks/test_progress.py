@@ -73,6 +73,21 @@ def test_what_the_source_needed_for_the_chunks_that_are_done_is_known() -> None:
     assert shown.effort_share == pytest.approx(0.75)
 
 
+def test_what_running_chunks_have_left_is_told_in_work_of_another_one() -> None:
+    """A chunk of half the film's bytes and a quarter of its pictures is 3/8 of its work."""
+    sizes = array("q", [1] * 300 + [3] * 100)
+    index = index_of(film(), video_pts=array("q", range(400)), video_sizes=sizes)
+    progress = ChunkProgress(PLAN, TASKS, Clock(), index=index)
+    progress.started(TASKS[3])
+    progress.moved(TASKS[3], FfmpegProgress(frame=50))
+    light = (100 / 400 + 100 / 600) / 2
+    assert progress.left_of_running(TASKS[0]) == (pytest.approx(3 / 8 / 2 / light),)
+    blind = ChunkProgress(PLAN, TASKS, Clock())
+    blind.started(TASKS[3])
+    blind.moved(TASKS[3], FfmpegProgress(frame=50))
+    assert blind.left_of_running(TASKS[0]) == (0.5,)
+
+
 def test_what_everything_waits_for_is_shown_until_a_chunk_starts() -> None:
     progress = ChunkProgress(PLAN, TASKS, Clock())
     progress.waits("The GPU is at 95 °C.")

@@ -129,7 +129,10 @@ def test_a_saving_is_never_predicted_below_nothing(
     [
         (None, "The film itself was not changed."),
         (JournalState.STAGED, "The film itself was not changed."),
-        (JournalState.STUCK, "Both versions are kept; nothing is touched until you decide."),
+        (
+            JournalState.STUCK,
+            "MediaFlow deletes nothing of it and touches nothing until you decide.",
+        ),
         (JournalState.DONE, "The original is kept in the trash."),
     ],
 )
