@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import chain
 
 from django.utils.module_loading import import_string
 
-from mediaflow.base import hooks, operations
+from mediaflow.base import hooks
 from mediaflow.base.env import PROJECT_ROOT
-from mediaflow.base.lazy import LoadedOnCall
+from mediaflow.base.lazy import LoadedOnCall, registered_paths
 
 _START = """
 import sys
@@ -22,10 +21,8 @@ print(*sorted({"huey", "redis", "requests", "av", "guessit", "plexapi"} & set(sy
 
 
 def test_every_registered_path_leads_to_a_function_of_its_room() -> None:
-    callees = chain(operations._handlers.values(), *hooks._registered.values())
-    paths = [callee.path for callee in callees if isinstance(callee, LoadedOnCall)]
-    assert len(paths) > 30
-    for path in paths:
+    assert len(registered_paths()) > 30
+    for path in registered_paths():
         assert callable(import_string(path)), path
 
 

@@ -81,7 +81,7 @@ def test_what_running_chunks_have_left_is_told_in_work_of_another_one() -> None:
     progress.started(TASKS[3])
     progress.moved(TASKS[3], FfmpegProgress(frame=50))
     light = (100 / 400 + 100 / 600) / 2
-    assert progress.left_of_running(TASKS[0]) == (pytest.approx(3 / 8 / 2 / light),)
+    assert progress.left_of_running(TASKS[0]) == pytest.approx((3 / 8 / 2 / light,))
     blind = ChunkProgress(PLAN, TASKS, Clock())
     blind.started(TASKS[3])
     blind.moved(TASKS[3], FfmpegProgress(frame=50))
