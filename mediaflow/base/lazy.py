@@ -8,7 +8,6 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-
 _paths: set[str] = set()
 
 
