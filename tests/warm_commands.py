@@ -141,18 +141,16 @@ def load_project() -> None:
     import django
     from django.core import management
     from django.db import connections
-    from django.utils.module_loading import import_string
     from huey.contrib import djhuey
 
-    from mediaflow.base.lazy import registered_paths
+    from mediaflow.base.lazy import load_everything
 
     django.setup()
     for name, app in management.get_commands().items():
         if isinstance(app, str) and not app.startswith("django."):
             management.load_command_class(app, name)
     management.call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
-    for path in registered_paths():
-        import_string(path)
+    load_everything()
     connections.close_all()
     djhuey.HUEY.storage.close()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +21,6 @@ from library.listing.streams import (
     Key,
     count_source,
     read_checked,
-    read_end,
     read_fitting,
     read_keys,
 )
@@ -38,10 +36,9 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 50
 WALK_BUDGET_S: Final = 0.1
-# A quick look fills nearly every page; the first window, from the same place, those where filter
-# and order go against each other; later ones keep to the budget.
-QUICK_ROWS: Final = 500
-WALK_FIRST_ROWS: Final = 10_000
+# The first window fills nearly every page; the second those where filter and order go against each
+# other; later ones keep to the budget.
+WALK_ROWS: Final = (500, 10_000)
 WALK_LATER_ROWS: Final = 4_000
 THOROUGH_BUDGET_S: Final = 20.0
 WALK_STRETCH_ROWS: Final = 20_000
@@ -246,18 +243,14 @@ def _walk(plan: Plan, condition: Q, after: Key | None, *, is_up: bool, want: int
     """Check window by window in order until the page is full; only its own rows are loaded."""
     deadline = time.monotonic() + WALK_BUDGET_S
     most = max(WALK_KEYS_PER_READ // max(plan.source.stream_count, 1), want)
-    read = partial(read_fitting, plan.source, MediaFile.objects.filter(condition), is_up=is_up)
-    keys = read(after=after, rows=QUICK_ROWS, limit=want) if most > QUICK_ROWS else []
-    if len(keys) == want:
-        return _Found(_load(keys))
-    keys = []
-    for window in chain([WALK_FIRST_ROWS], repeat(WALK_LATER_ROWS)):
-        rows = min(window, most)
-        keys += read(after=after, rows=rows, limit=want - len(keys))
-        if len(keys) == want:
-            break
-        after = read_end(plan.source, after, is_up=is_up, rows=rows)
-        if after is None:
+    files = MediaFile.objects.filter(condition)
+    keys: list[Key] = []
+    for window in chain(WALK_ROWS, repeat(WALK_LATER_ROWS)):
+        rows, left = min(window, most), want - len(keys)
+        stretch = read_fitting(plan.source, files, after, is_up=is_up, rows=rows, limit=left)
+        keys += stretch.keys
+        after = stretch.last
+        if after is None or len(keys) >= want:
             break
         if time.monotonic() > deadline:
             return _Found(_load(keys), is_cut=True, stopped_at=after)

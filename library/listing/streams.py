@@ -1,8 +1,9 @@
 """The few SQL statements behind the file list, alike on SQLite and PostgreSQL.
 
 Raw, because the plan must not be left to chance: each reads one index in its own order and stops at
-a limit. Row values `(sort, id) > (…)` are an index range in both databases. Column names come from
-`list_keys` and the model, never from a request; everything else is a parameter.
+a limit; what is left of a filter is asked of each row by its id. Row values `(sort, id) > (…)` are
+an index range in both databases. Column names come from `list_keys` and the model, never from a
+request; everything else is a parameter.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -178,28 +180,38 @@ def read_fitting(
     is_up: bool,
     rows: int,
     limit: int,
-) -> list[Key]:
+) -> Checked:
     """The first `limit` keys that are among `files`, of the next `rows` of the source.
 
-    One statement. What is found is sorted here: asked for an order, a database may walk all of it
-    instead of looking the rows of the stretch up.
+    One statement, which gives the stretch's end with it: what a scan writes meanwhile cannot come
+    in between. Each row is looked up by its id; the order is the database's own.
     """
-    stretch = _merged(source, after, is_up=is_up, limit=rows)
-    if stretch is None:
-        return []
-    inside = RawSQL(f"SELECT id FROM ({stretch.text}) AS stretch", stretch.params)
-    found = files.filter(pk__in=inside).values_list(source.sort_column, "pk")
-    places = sorted(set(found), reverse=not is_up)[:limit]
-    return [Key(value, pk) for value, pk in places]
+    stretch, fits = _merged(source, after, is_up=is_up, limit=rows), _membership(files)
+    if stretch is None or fits is None:
+        return Checked([], None)
+    way = "ASC" if is_up else "DESC"
+    order = f"ORDER BY k {way}, id {way}"
+    found = _rows(
+        f"WITH stretch AS ({stretch.text})"
+        " SELECT k, id, is_end FROM ("
+        f"SELECT * FROM (SELECT k, id, 0 AS is_end FROM stretch WHERE EXISTS ({fits.text})"
+        f" {order} LIMIT %s) AS fitting UNION ALL"
+        f" SELECT * FROM (SELECT k, id, 1 AS is_end FROM stretch {order} LIMIT 1 OFFSET %s)"
+        f" AS ending) AS found ORDER BY is_end, k {way}, id {way}",
+        [*stretch.params, *fits.params, limit, rows - 1],
+    )
+    keys = [_key(row[:2]) for row in found if not row[2]]
+    return Checked(keys, next((_key(row[:2]) for row in found if row[2]), None))
 
 
-def read_end(source: Source, after: Key | None, *, is_up: bool, rows: int) -> Key | None:
-    """The last of the next `rows` keys; None when the source ends before."""
-    stretch = _merged(source, after, is_up=is_up, limit=rows)
-    if stretch is None:
+def _membership(files: QuerySet[MediaFile]) -> _Sql | None:
+    """Whether the row `stretch.id` is among the files; None where nothing can be."""
+    here = files.filter(pk=RawSQL("stretch.id", [])).order_by().values("pk")
+    try:
+        text, params = here.query.sql_with_params()
+    except EmptyResultSet:
         return None
-    end = _rows(f"{stretch.text} OFFSET %s", [*stretch.params[:-1], 1, rows - 1])
-    return _key(end[0]) if end else None
+    return _Sql(text, list(params))
 
 
 def count_source(source: Source, limit: int) -> int:

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _paths: set[str] = set()
 
@@ -21,9 +24,27 @@ class LoadedOnCall:
         _paths.add(self.path)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return import_string(self.path)(*args, **kwargs)
+        return self.load()(*args, **kwargs)
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself."""
+        found: Callable[..., Any] = import_string(self.path)
+        return found
 
 
 def registered_paths() -> frozenset[str]:
-    """All that could be called: for who wants to load everything at once."""
+    """All that could be called."""
     return frozenset(_paths)
+
+
+def load(callees: Iterable[Callable[..., Any]]) -> None:
+    """Those of a hook, before somebody waits for them."""
+    for callee in callees:
+        if isinstance(callee, LoadedOnCall):
+            callee.load()
+
+
+def load_everything() -> None:
+    """For a process that would else load it while somebody waits."""
+    for path in registered_paths():
+        import_string(path)

@@ -116,9 +116,7 @@ def test_going_back_gives_the_page_before(shelf: object, query: str) -> None:
 
 
 def _windows(*, quick: int, first: int, later: int) -> AbstractContextManager[object]:
-    return mock.patch.multiple(
-        listing, QUICK_ROWS=quick, WALK_FIRST_ROWS=first, WALK_LATER_ROWS=later
-    )
+    return mock.patch.multiple(listing, WALK_ROWS=(quick, first), WALK_LATER_ROWS=later)
 
 
 @pytest.mark.parametrize(
@@ -128,11 +126,16 @@ def _windows(*, quick: int, first: int, later: int) -> AbstractContextManager[ob
         "q=moon",
         "tag=keep",
         "added_after=2024-02-01",
+        "size_min=18.3GB",
         "codec=hevc&q=moon&added_after=2024-02-01",
     ],
 )
-def test_a_walk_finds_the_same_as_a_plan_by_rare_parts(shelf: object, query: str) -> None:
-    with mock.patch.object(list_plan, "RARE", 0), _windows(quick=3, first=7, later=7):
+@pytest.mark.parametrize("quick", [3, 200])
+def test_a_walk_finds_the_same_as_a_plan_by_rare_parts(
+    shelf: object, query: str, quick: int
+) -> None:
+    """In windows that never fill a page, and in one that holds everything."""
+    with mock.patch.object(list_plan, "RARE", 0), _windows(quick=quick, first=7, later=7):
         for order in ("title", "-size", "added"):
             sort = read_sort(order)
             assert all_pages(query, sort) == expected(query, sort)

@@ -131,7 +131,7 @@ def _chunks(index: PacketIndex, chunk_seconds: float) -> tuple[PlannedChunk, ...
     pts = index.video_pts
     if len(pts) < 2:
         return ()
-    end = pts[-1] + (pts[-1] - pts[-2])
+    end = _end(pts)
     length = chunk_seconds / float(index.time_base)
     if _HALVES_FROM * length <= end - pts[0] < 2 * length:
         length = (end - pts[0]) / 2  # two halves side by side: faster than one after the other
@@ -149,13 +149,19 @@ def _chunks(index: PacketIndex, chunk_seconds: float) -> tuple[PlannedChunk, ...
     )
 
 
+def _end(pts: array[int]) -> int:
+    """The last picture is shown as long as the one before."""
+    return pts[-1] + (pts[-1] - pts[-2]) if len(pts) > 1 else pts[-1]
+
+
 def _is_shown(pts: array[int], key: int) -> bool:
     place = bisect_left(pts, key)
     return place < len(pts) and pts[place] == key
 
 
 def _too_few(index: PacketIndex, chunk_seconds: float) -> str:
-    span_s = float((index.video_pts[-1] - index.video_pts[0]) * index.time_base)
+    pts = index.video_pts
+    span_s = float((_end(pts) - pts[0]) * index.time_base)
     if span_s < _HALVES_FROM * chunk_seconds:
         return f"It is shorter than {_HALVES_FROM * chunk_seconds:g} s."
     return "It has too few keyframes to be cut at."

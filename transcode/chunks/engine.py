@@ -201,6 +201,10 @@ class _Engine:
         crew.encode(task, work, partial(refuse_replaced, self._ctx))
 
     def _rest(self, task: ChunkTask) -> Rest:
+        if self._sessions < self._size.processes:  # memory is short: no more threads than planned
+            return Rest(self._size.processes)
+        if self._is_alone:
+            return Rest(1)
         return Rest(
             len(self._waiting) + len(self._alone) + 1,
             self._progress.left_of_running(task),

@@ -24,15 +24,14 @@ class CrewSize:
     processes: int
     plan_options: tuple[str, ...]
     encoder: VideoEncoder | None = None
-    threads_each: int = 0  # 0: as ffmpeg likes
+    threads: Parallelism | None = None  # None: as ffmpeg likes
     gpu_sessions: int = 0  # at once on one GPU, whoever runs them; 0: what suits it
 
     def options(self, rest: Rest) -> tuple[str, ...]:
         """For the chunk that starts now. Parameter sets are alike for any threads (measured)."""
-        if self.encoder is None or not self.threads_each:
+        if self.encoder is None or self.threads is None:
             return self.plan_options
-        size = Parallelism(self.processes, self.threads_each)
-        threads = threads_of_next(self.encoder.family, size, rest)
+        threads = threads_of_next(self.encoder.family, self.threads, rest)
         return with_threads(self.encoder, self.plan_options, threads)
 
 
@@ -48,6 +47,6 @@ def crew_size(plan: Plan) -> CrewSize:
         found.processes,
         plan.video_options,
         encoder,
-        found.threads_each,
+        found,
         get_setting("gpu_sessions") or 0,
     )

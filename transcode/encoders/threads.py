@@ -7,7 +7,7 @@ x265 without any pool is not, so a pool is always named. SVT-AV1 hears only its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _PATIENT_FAMILIES = frozenset({"x264", "x265"})
 class Parallelism:
     processes: int
     threads_each: int
+    is_chosen: bool = field(default=False, compare=False)  # the threads, by a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,16 @@ def threads_of_next(family: str, size: Parallelism, rest: Rest) -> int:
 
     Not while those run: the processor is shared by threads, so of two alike that start together
     one with twice as many ends early, and the other is then alone with its one thread for long
-    (measured: 45 s instead of 37 s). What starts together gets the same; all cores where that
-    costs little, so that the one that takes longest has them to the end.
+    (measured: 45 s instead of 37 s). What starts together gets the same: where that costs little,
+    twice its share, so that the one that takes longest has more than that at the end. Not more than
+    twice: memory is reckoned for the share.
     """
     threads = size.processes * size.threads_each
-    if rest.is_only_wave and family in _PATIENT_FAMILIES:
-        return threads
     neighbours = sum(left > _LONG for left in rest.running)
-    return max(size.threads_each, threads // (rest.to_start + neighbours))
+    share = max(size.threads_each, threads // (rest.to_start + neighbours))
+    if rest.is_only_wave and family in _PATIENT_FAMILIES and not size.is_chosen:
+        return min(threads, 2 * share)
+    return share
 
 
 def with_threads(
@@ -136,4 +139,4 @@ def how_many_at_once(
     processes = wanted_processes or max(1, min(cores // threads, fitting))
     if not wanted_threads:
         threads = max(threads, cores // processes)  # few fit: each gets more
-    return Parallelism(processes, max(1, threads))
+    return Parallelism(processes, max(1, threads), is_chosen=wanted_threads > 0)

@@ -14,6 +14,8 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from mediaflow.base.db_retry import retry_on_busy
 from mediaflow.base.failpoints import declare, reach
+from mediaflow.base.hooks import hooked
+from mediaflow.base.lazy import load
 from mediaflow.base.leases import ParentWatch, own_identity
 from mediaflow.base.settings_store import get_settings
 from transcode.encoding.process import ChildLimits, set_child_limits
@@ -103,6 +105,7 @@ def wait_as_spare(parent_fd: int) -> tuple[int, str] | None:
     import transcode.running.phases
     import transcode.verify  # noqa: F401  # loading it is all
 
+    load(hooked("slot_provider"))
     connection.close()
     line = b""
     while not line.endswith(b"\n"):

@@ -16,6 +16,7 @@ from transcode.chunks.parallel import CrewSize
 from transcode.chunks.reading import ChunkFacts
 from transcode.chunks.store import ChunkRecord
 from transcode.encoders import ENCODERS
+from transcode.encoders.threads import Parallelism
 from transcode.encoding.process import FfmpegResult
 from transcode.presets.spec import PresetSpec, VideoRule
 
@@ -93,9 +94,8 @@ class FakeWorld:
         return self.film.plan
 
     def encode(self, checkpoint: Callable[[], None] = lambda: None) -> list[ChunkRecord]:
-        size = CrewSize(
-            self.processes, self.plan.video_options, ENCODERS["x264"], self.threads_each
-        )
+        each = Parallelism(self.processes, self.threads_each) if self.threads_each else None
+        size = CrewSize(self.processes, self.plan.video_options, ENCODERS["x264"], each)
         return engine.encode_chunks(self.world.context(checkpoint), self.film, size)
 
     def with_plan(self, **changes: object) -> None:

@@ -205,9 +205,11 @@ def test_a_failed_chunk_is_tried_again_after_the_others(world: FakeWorld) -> Non
             raise boom()
 
     world.stub.at_each_try = fail_once
+    world.threads_each = 1
     world.encode()
     assert world.stub.encoded.count(0) == 2
     assert world.stub.encoded[-1] == 0
+    assert world.stub.options[-1][-1] == "2", "alone, it has all threads"
     assert ChunkAttempt.objects.filter(status="lost").count() == 1
 
 
@@ -219,9 +221,11 @@ def test_where_memory_ran_out_fewer_run_at_once(world: FakeWorld) -> None:
             raise FfmpegFailed(boom(), short)
 
     world.stub.at_each_try = fail_once
+    world.processes, world.threads_each = 4, 1
     context = world.encode()
     assert [record.frames for record in context] == [25] * 4
     assert world.stub.encoded.count(1) == 2
+    assert [options[-1] for options in world.stub.options] == ["2"] * 4 + ["1"]
     assert any("Fewer encodes run at once" in line for line in world.world.log)
 
 
@@ -355,16 +359,14 @@ def test_a_film_replaced_meanwhile_leaves_no_chunk_of_use(world: FakeWorld) -> N
     assert world.stub.encoded == [0]  # no hours are spent on the others
 
 
-@pytest.mark.parametrize(("processes", "first"), [(4, "4"), (2, "1")])
-def test_chunks_that_all_start_together_get_all_cores_each(
-    world: FakeWorld, processes: int, first: str
+@pytest.mark.parametrize(("processes", "expected"), [(4, ["2"] * 4), (2, ["1", "1"])])
+def test_chunks_that_all_start_together_get_twice_their_threads(
+    world: FakeWorld, processes: int, expected: list[str]
 ) -> None:
-    """Four chunks. With fewer slots than chunks a slot's next one takes the cores over."""
+    """Four chunks, of which the first wave is looked at."""
     world.processes, world.threads_each = processes, 1
     world.encode()
-    threads = [options[-1] for options in world.stub.options]
-    assert threads[0] == first
-    assert processes == 2 or threads == ["4"] * 4
+    assert [options[-1] for options in world.stub.options[:processes]] == expected
 
 
 def test_a_chunk_says_which_options_of_the_plan_its_command_lacked(world: FakeWorld) -> None:

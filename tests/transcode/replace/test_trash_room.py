@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
 from mediaflow.base.fs import fs
 from mediaflow.base.operations import run_operation_here
+from mediaflow.base.periodic import registered_tasks, run_due_tasks
 from mediaflow.base.settings_store import get_setting, set_setting
 from tests.faults.places import Refusing
 from tests.transcode.replace.world import ORIGINAL_BYTES
@@ -84,6 +87,20 @@ def test_the_pause_lasts_until_the_film_that_waits_fits(make_world: Callable[...
     sweep_trash()
     assert not read_pause().is_paused
     assert waiting.restart() == JobStatus.COMPLETED
+
+
+def test_a_higher_limit_lets_the_queue_go_on_within_a_minute(
+    make_world: Callable[..., World],
+) -> None:
+    _trashed(make_world)
+    set_setting("trash_cap_bytes", SIZE + 10, None)
+    _refused(make_world)
+    soon = [task for task in registered_tasks() if task.interval_s <= 60]
+    run_due_tasks(soon, timezone.now())
+    assert read_pause().is_paused, "nothing was freed"
+    set_setting("trash_cap_bytes", 2 * SIZE, None)
+    run_due_tasks(soon, timezone.now() + timedelta(seconds=61))
+    assert not read_pause().is_paused
 
 
 def test_what_lies_on_other_disks_does_not_prolong_the_pause(
