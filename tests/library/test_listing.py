@@ -42,7 +42,7 @@ def shelf() -> list[Library]:
     rng = random.Random(7)
     libraries = [make_library("Films"), make_library("Shows")]
     keep = Tag.objects.create(name="keep")
-    words = ("Moon", "River", "Up", "東京", "Amber Road", "Night")
+    words = ("Moon", "River", "Up", "東京", "Amber Road", "Night", "Ёлки", "Москва", "_", "カメラ")
     files = [
         unsaved_file(
             rng.choice(libraries),
