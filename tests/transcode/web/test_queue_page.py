@@ -51,6 +51,21 @@ def test_a_running_job_shows_its_figures(as_operator: Client) -> None:
     assert "136,320 of 212,910 frames" in text
 
 
+@pytest.mark.parametrize(("bytes_so_far", "is_beyond"), [(40_000_000, False), (49_000_000, True)])
+def test_a_film_beyond_its_prediction_does_not_promise_it_any_more(
+    as_operator: Client, bytes_so_far: int, is_beyond: bool
+) -> None:
+    values = {"predicted_bytes": 25_100_000, "predicted_bytes_low": 14_000_000}
+    job = rows.make_job(
+        JobStatus.RUNNING, **values, predicted_bytes_high=43_000_000, bytes_so_far=bytes_so_far
+    )
+    for url in (reverse("transcode:queue"), reverse("transcode:job_detail", args=[job.pk])):
+        shown = as_operator.get(url).content.decode()
+        assert (
+            "predicted 25.1 MB" in shown.replace("\u202f", " ").replace("\xa0", " ")
+        ) is is_beyond
+
+
 def test_unknown_progress_is_never_printed_as_zero(as_operator: Client) -> None:
     rows.make_job(JobStatus.RUNNING, progress_pct=None)
     text = text_of(as_operator, "queue_running")
