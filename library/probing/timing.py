@@ -19,15 +19,18 @@ _ROUNDING_TICKS = 1  # 1/1000 s of Matroska against 1001/24000: spacing alternat
 _TOLERANCE = Fraction(3, 100)
 
 
-def judge_timing(pts: Sequence[int], *, is_whole: bool = True) -> tuple[TimingKind, Fraction]:
+def judge_timing(
+    pts: Sequence[int], *, is_whole: bool = True, complete_to: int | None = None
+) -> tuple[TimingKind, Fraction]:
     """Kind and mean spacing in ticks of sorted presentation times; 0 spacing when unknown.
 
     `is_whole` False: the last few times may still lack frames that come later in decode order, so
-    they are left out.
+    they are left out, and so is what lies behind `complete_to`: the decode time of the last packet,
+    before which nothing is missing.
     """
     times = sorted(set(pts))
     if not is_whole:
-        times = times[:-4]
+        times = [t for t in times[:-4] if complete_to is None or t <= complete_to]
     if len(times) < MIN_FRAMES:
         return TimingKind.UNKNOWN, Fraction(0)
     steps = [later - earlier for earlier, later in pairwise(times)]

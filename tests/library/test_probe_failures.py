@@ -110,7 +110,9 @@ def test_packets_end_where_the_disk_or_the_data_fails() -> None:
         raise av.error.InvalidDataError(errno.EINVAL, "bad")
 
     film: Any = SimpleNamespace(demux=demux)
-    assert probe._first_packets(film, None) == [packet]
+    packets, is_whole = probe._first_packets(film, None)
+    assert is_whole
+    assert packets == [packet]
 
 
 class Decoder:

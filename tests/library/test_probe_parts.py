@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
 from library.media_info import HdrKind, TimingKind
 from library.probing.color import hdr_kind, read_light_level, read_mastering_display
 from library.probing.dump import parse_dump
+from library.probing.probe import probe_file
 from library.probing.timing import judge_timing, pick_frame_rate
+from tests.media import ffmpeg_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Captured from ffmpeg for a phone's Dolby Vision 8.4 film, shortened.
 PHONE = """Input #0, mov,mp4,m4a,3gp,3g2,mj2, from '':
@@ -118,6 +126,31 @@ def test_frames_still_to_come_in_decode_order_are_no_gap() -> None:
     seen = [*(n * 40 for n in range(20)), 24 * 40]  # the frames 20 to 23 follow later
     assert judge_timing(seen, is_whole=False)[0] is TimingKind.CONSTANT
     assert judge_timing(seen)[0] is TimingKind.VARIABLE
+
+
+def test_what_lies_behind_the_last_decode_time_is_left_out() -> None:
+    seen = [*(n * 40 for n in range(12)), *(n * 40 for n in (14, 16, 17, 18, 19, 20))]
+    assert judge_timing(seen, is_whole=False)[0] is TimingKind.VARIABLE
+    assert judge_timing(seen, is_whole=False, complete_to=440)[0] is TimingKind.CONSTANT
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("crf", [4, 18, 22])
+def test_large_pictures_out_of_order_are_no_variable_rate(tmp_path: Path, crf: int) -> None:
+    """A disc's bit rate: the sample ends by its bytes, amid pictures that refer to each other."""
+    film = tmp_path / "film.mkv"
+    noise = "testsrc2=size=640x360:rate=24,noise=alls=30:allf=t"
+    subprocess.run(
+        [
+            *(ffmpeg_path(), "-loglevel", "error", "-f", "lavfi", "-i", noise, "-t", "3"),
+            *("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-b_strategy", "0"),
+            *("-crf", str(crf), str(film)),
+        ],
+        check=True,
+        timeout=120,
+    )
+    (video,) = probe_file(os.fsencode(film)).video
+    assert (video.frame_rate, video.timing) == ("24", TimingKind.CONSTANT)
 
 
 def test_the_rate_next_to_the_spacing_is_taken() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
@@ -55,10 +55,9 @@ def test_a_running_job_shows_its_figures(as_operator: Client) -> None:
 def test_a_film_beyond_its_prediction_does_not_promise_it_any_more(
     as_operator: Client, bytes_so_far: int, is_beyond: bool
 ) -> None:
-    values = {"predicted_bytes": 25_100_000, "predicted_bytes_low": 14_000_000}
-    job = rows.make_job(
-        JobStatus.RUNNING, **values, predicted_bytes_high=43_000_000, bytes_so_far=bytes_so_far
-    )
+    values: dict[str, Any] = {"predicted_bytes": 25_100_000, "predicted_bytes_low": 14_000_000}
+    values |= {"predicted_bytes_high": 43_000_000, "bytes_so_far": bytes_so_far}
+    job = rows.make_job(JobStatus.RUNNING, **values)
     for url in (reverse("transcode:queue"), reverse("transcode:job_detail", args=[job.pk])):
         shown = as_operator.get(url).content.decode()
         assert (
